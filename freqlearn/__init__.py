@@ -1,0 +1,1 @@
+"""Learning in the frequency domain: JPEG bytes to frequency channels."""

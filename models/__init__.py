@@ -1,0 +1,1 @@
+"""Stem-less networks and the frequency gate."""

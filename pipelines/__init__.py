@@ -1,0 +1,1 @@
+"""Datasets, training, ranking and the `freqlearn` command."""
