@@ -1,0 +1,168 @@
+"""A folder of images sorted into class folders, as torchvision's ImageFolder reads it."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+
+
+@dataclass(frozen=True, eq=False)
+class ClassFolder:
+    """The labelled files of one folder.
+
+    Attributes:
+        root: The folder that the class folders lie in.
+        classes: Class names; a label is an index into them.
+        files: (N,) bytes, paths relative to root. One array instead of N strings: DataLoader workers share its memory.
+        labels: (N,) int64.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    files: npt.NDArray[np.bytes_]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, index: int) -> Path:
+        """Full path of the file at `index`."""
+        return self.root / os.fsdecode(self.files[index])
+
+    def paths(self) -> list[Path]:
+        """Full paths of all files, in order."""
+        return [self.path(index) for index in range(len(self))]
+
+    def relabelled(self, classes: Sequence[str]) -> "ClassFolder":
+        """The same files with labels that index another list of class names.
+
+        Args:
+            classes: What the labels shall mean, for instance the class names that a model was trained with.
+
+        Raises:
+            ValueError: If this folder has a class that `classes` lacks.
+        """
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:
+            raise ValueError(
+                f"{self.root}: class folder {_listed(unknown)} is not among the {len(classes)} known classes "
+                f"({_listed(classes)}); rename or remove it"
+            )
+        new_label = np.array([list(classes).index(name) for name in self.classes], dtype=np.int64)
+        return ClassFolder(self.root, tuple(classes), self.files, new_label[self.labels])
+
+    def split(self, fraction: float, *, seed: int = 0) -> tuple["ClassFolder", "ClassFolder"]:
+        """Hold out a share of every class, chosen by a hash of seed and file name.
+
+        Args:
+            fraction: Share to hold out, between 0 and 1; at least one file of every class that has two.
+            seed: Another seed holds out other files.
+
+        Returns:
+            What remains, and what is held out.
+        """
+        if not 0 <= fraction < 1:
+            raise ValueError(f"the held-out fraction must be at least 0 and below 1, got {fraction}")
+        held_out = np.zeros(len(self), dtype=bool)
+        for label in range(len(self.classes)):
+            members = np.flatnonzero(self.labels == label)
+            count = min(len(members) - 1, max(1, round(fraction * len(members)))) if fraction else 0
+            ranked = sorted(members, key=lambda i: _digest(f"{seed}/".encode() + bytes(self.files[i])))
+            held_out[ranked[: max(count, 0)]] = True
+        return self._subset(~held_out), self._subset(held_out)
+
+    def sample(self, count: int | None, *, seed: int = 0) -> "ClassFolder":
+        """At most `count` files, chosen by a hash of seed and file name; all of them for None."""
+        if count is None or count >= len(self):
+            return self
+        ranked = sorted(range(len(self)), key=lambda i: _digest(f"{seed}/".encode() + bytes(self.files[i])))
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[ranked[:count]] = True
+        return self._subset(chosen)
+
+    def fingerprint(self) -> str:
+        """A hash of file names and class names: equal for the same folder wherever it lies."""
+        names = [os.fsencode(name) for name in self.classes]
+        return _digest(b"\0".join([*names, *(bytes(name) for name in self.files)])).hex()
+
+    def _subset(self, mask: npt.NDArray[np.bool_]) -> "ClassFolder":
+        return ClassFolder(self.root, self.classes, self.files[mask], self.labels[mask])
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """What to train on and what to validate on.
+
+    Attributes:
+        train: The training files.
+        val: The validation files, with the training labels; None if there are none.
+        held_out: What was held out of a folder without train/ and val/: fraction, seed and the whole folder's
+            fingerprint, as a checkpoint carries them; None if the folder has its own train/.
+    """
+
+    train: ClassFolder
+    val: ClassFolder | None
+    held_out: dict[str, str | float | int] | None
+
+
+def read_class_folder(root: str | Path) -> ClassFolder:
+    """List a folder that holds one folder of images a class, in ImageFolder's order.
+
+    Raises:
+        ValueError: If the folder is missing, has no class folders, or one of them holds no image.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder; expected one with a folder of images for every class")
+    if not any(entry.is_dir() for entry in os.scandir(root)):
+        raise ValueError(f"{root}: no class folders; expected {root}/CLASS/IMAGE.jpg")
+    classes, class_to_idx = find_classes(str(root))
+    samples = make_dataset(str(root), class_to_idx, extensions=IMG_EXTENSIONS, allow_empty=True)
+    labels = np.array([label for _, label in samples], dtype=np.int64)
+    empty = [name for name in classes if class_to_idx[name] not in set(labels.tolist())]
+    if empty:
+        raise ValueError(
+            f"{root}: class folder {_listed(empty)} holds no image ({', '.join(IMG_EXTENSIONS)}); fill or remove it"
+        )
+    files = np.array([os.fsencode(os.path.relpath(path, root)) for path, _ in samples])
+    return ClassFolder(root, tuple(classes), files, labels)
+
+
+def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> DataFolders:
+    """Find training and validation files: DATA/train and DATA/val, or a part held out of DATA/CLASS folders.
+
+    Args:
+        data: A folder with train/ (and val/), or with class folders.
+        val_fraction: Share of every class to hold out where there is no val/; 0 trains without validation.
+        seed: Chooses what is held out.
+    """
+    data = Path(data)
+    if (data / "train").is_dir():
+        train = read_class_folder(data / "train")
+        if (data / "val").is_dir():
+            return DataFolders(train, read_class_folder(data / "val").relabelled(train.classes), None)
+        whole = train
+    else:
+        whole = read_class_folder(data)
+    if not val_fraction:
+        return DataFolders(whole, None, None)
+    train, val = whole.split(val_fraction, seed=seed)
+    if not len(val):
+        raise ValueError(f"{whole.root}: every class has a single image, so none can be held out; use --val_fraction 0")
+    held_out = {"fraction": val_fraction, "seed": seed, "fingerprint": whole.fingerprint()}
+    return DataFolders(train, val, held_out)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=8).digest()
+
+
+def _listed(names: Iterable[str], limit: int = 5) -> str:
+    names = list(names)
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

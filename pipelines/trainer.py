@@ -1,0 +1,192 @@
+"""Lightning's Trainer as freqlearn sets it up: quiet, resumable, interruptible."""
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+class TrainingInterrupted(Exception):
+    """Ctrl-C stopped a training after a whole step.
+
+    Attributes:
+        checkpoint: The checkpoint to resume from, or None if none was being written.
+    """
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        super().__init__("interrupted" if checkpoint is None else f"interrupted; state saved to {checkpoint}")
+        self.checkpoint = checkpoint
+
+
+class StopOnInterrupt(Callback):
+    """First Ctrl-C: finish the step, save, raise TrainingInterrupted. Second: stop at once.
+
+    A KeyboardInterrupt in the middle of an optimizer step would leave a state that cannot be resumed exactly.
+    """
+
+    def __init__(self, checkpoint: Path | None = None) -> None:
+        """Save to `checkpoint`; None saves nothing."""
+        self.checkpoint = checkpoint
+        self._requested = False
+        self._previous: Any = None
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take over SIGINT (possible in the main thread only)."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._request)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop here if asked to."""
+        self._stop_if_requested(trainer)
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Stop here if asked to."""
+        self._stop_if_requested(trainer)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Give SIGINT back."""
+        self._restore()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Give SIGINT back."""
+        self._restore()
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            raise TrainingInterrupted(None)
+        self._requested = True
+
+    def _stop_if_requested(self, trainer: L.Trainer) -> None:
+        if not self._requested:
+            return
+        if self.checkpoint is not None:
+            trainer.save_checkpoint(self.checkpoint)
+        raise TrainingInterrupted(self.checkpoint)
+
+    def _restore(self) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+
+def make_trainer(
+    *,
+    epochs: int,
+    max_steps: int | None = None,
+    output: Path | None = None,
+    monitor: str | None = "val/accuracy",
+    precision: Precision = "auto",
+    accelerator: str = "auto",
+    devices: int | str = 1,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> L.Trainer:
+    """Build a Trainer.
+
+    Args:
+        epochs: Number of epochs.
+        max_steps: Stop after so many steps even if epochs remain.
+        output: Folder for last.ckpt, best.ckpt and logs/ (CSV and TensorBoard); None writes no file at all.
+        monitor: Metric that best.ckpt has the highest value of; None writes no best.ckpt.
+        precision: "auto" is bf16-mixed on a GPU that has it, and 32-true elsewhere.
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        devices: Number of devices.
+        callbacks: Further callbacks.
+        progress: Whether to show a progress bar.
+    """
+    all_callbacks = [*callbacks, StopOnInterrupt(output / LAST if output else None)]
+    loggers: list[Logger] = []
+    if output is not None:
+        csv = CSVLogger(output, name="logs")
+        loggers = [csv, TensorBoardLogger(output, name="logs", version=csv.version)]
+        if monitor is not None:
+            # Before last.ckpt, so that last.ckpt records this epoch's best score too.
+            all_callbacks.append(
+                ModelCheckpoint(
+                    output,
+                    filename=Path(BEST).stem,
+                    monitor=monitor,
+                    mode="max",
+                    save_weights_only=True,
+                    enable_version_counter=False,
+                )
+            )
+        all_callbacks.append(ModelCheckpoint(output, filename=Path(LAST).stem, enable_version_counter=False))
+    if progress:
+        all_callbacks.append(RichProgressBar())
+    with quiet_lightning():
+        return L.Trainer(
+            max_epochs=epochs,
+            max_steps=-1 if max_steps is None else max_steps,
+            accelerator=accelerator,
+            devices=devices,
+            precision=_resolve_precision(precision, accelerator),
+            logger=loggers or False,
+            callbacks=all_callbacks,
+            enable_checkpointing=output is not None,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            use_distributed_sampler=False,
+        )
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning from saying what a user of freqlearn cannot act on; errors still come through."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for pattern in _NOISE:
+                warnings.filterwarnings("ignore", message=pattern)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+_NOISE = (
+    r".*does not have many workers.*",
+    r".*The number of training batches .* is smaller than the logging interval.*",
+    r".*your dataloader is not resumable.*",  # ImageData positions its sampler itself
+    r".*Total length of `list` across ranks is zero.*",  # no validation files
+    r".*could not find the monitored key.*",  # the epoch whose validation was interrupted
+    r".*Checkpoint directory .* exists and is not empty.*",  # train() refuses that unless it resumes
+    r".*The dirpath has changed.*",
+    r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+)
+
+
+def _resolve_precision(precision: Precision, accelerator: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
+    if precision != "auto":
+        return precision
+    on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
