@@ -1,1 +1,28 @@
 """Stem-less networks and the frequency gate."""
+
+from freqlearn.models.gate import FrequencyGate
+from freqlearn.models.mobilenet import FrequencyMobileNetV2, mobilenet_v2
+from freqlearn.models.resnet import (
+    FrequencyResNet,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
+from freqlearn.models.weights import Mismatch, NotLoaded, load_rgb_weights
+
+__all__ = [
+    "FrequencyGate",
+    "FrequencyMobileNetV2",
+    "FrequencyResNet",
+    "Mismatch",
+    "NotLoaded",
+    "load_rgb_weights",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+]

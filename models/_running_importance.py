@@ -1,0 +1,65 @@
+"""Mean probability of each switch over the images that went by."""
+
+from typing import Final
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+# In training the logits change with every step, so old batches are forgotten: a weight of 1/e after 100 batches.
+TRAINING_DECAY: Final = 0.99
+
+
+class RunningImportance:
+    """Mean P(on) per channel: exact over an evaluation, the last hundred or so batches in training.
+
+    Evaluation and training are never mixed: the first batch of the one after the other starts afresh. Not a buffer of
+    the module that owns it, because DistributedDataParallel overwrites buffers with those of rank 0 at every step, and
+    each rank has seen other images.
+
+    Args:
+        channels: Number of channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.mean = torch.zeros(channels)
+        self.images = torch.zeros(())
+        self.training = True
+
+    def reset(self) -> None:
+        """Forget every image."""
+        self.mean.zero_()
+        self.images.zero_()
+
+    def to(self, device: torch.device) -> None:
+        """Move to a device; from the meta device, which holds no values, start afresh."""
+        if self.mean.is_meta and device.type != "meta":
+            self.mean, self.images = torch.zeros(self.mean.shape, device=device), torch.zeros((), device=device)
+            return
+        self.mean = self.mean.to(device)
+        self.images = self.images.to(device)
+
+    @torch.no_grad()
+    def update(self, probability: Tensor, *, training: bool) -> None:
+        """Count a batch.
+
+        Args:
+            probability: (N, C) float32, P(on) of each image's switches.
+            training: Whether the batch is one of training.
+        """
+        if training != self.training:
+            self.training = training
+            self.reset()
+        if training:
+            self.images.mul_(TRAINING_DECAY)
+        self.images.add_(probability.shape[0])
+        # A running mean instead of sum / count: the sum of a million images would lose float32's last digits.
+        self.mean.lerp_(probability.mean(dim=0), probability.shape[0] / self.images)
+
+    def across_ranks(self) -> Tensor:
+        """Return the mean over all processes' images, (C,) float32; a collective call where torch.distributed runs."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return self.mean.clone()
+        totals = torch.cat([self.mean * self.images, self.images[None]])
+        dist.all_reduce(totals)
+        return totals[:-1] / totals[-1]

@@ -1,0 +1,313 @@
+"""The frequency gate: learned on-off switches of the channels (Xu et al., CVPR 2020, arXiv 2002.12416, figure 4)."""
+
+import contextlib
+import math
+from typing import Any, Literal, Self, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from freqlearn.channels import ChannelSet
+from freqlearn.indexing import NUM_CHANNELS
+from freqlearn.models._batch_norm import SoloBatchNorm2d
+from freqlearn.models._inputs import check_maps
+from freqlearn.models._running_importance import RunningImportance
+from freqlearn.models._switch import likelier_switches, sampled_switches
+
+# torch.fx (torchvision's create_feature_extractor) cannot trace an `if` on a shape: the check is a leaf to it.
+torch.fx.wrap("check_maps")
+
+
+class FrequencyGate(nn.Module):
+    """Switches each frequency channel on or off, image by image, and learns which ones a model needs.
+
+    Global average pool -> 1x1 convolution -> BatchNorm -> ReLU -> grouped 1x1 convolution -> two logits (off, on) per
+    channel -> a 0 or 1 that multiplies the channel's map. Three uses:
+
+    - learned (training mode): switches are sampled (hard Gumbel-softmax, straight-through), and ``regulariser()`` times
+      a lambda is added to the loss, so that a channel stays on only where it pays;
+    - dynamic (evaluation mode): every image has its own switches, on where on is likelier; deterministic;
+    - static (after ``freeze(k)``): the k most important channels for every image; nothing else is computed.
+
+    Args:
+        channels: The channels of the maps; a number n stands for the first n in index order (192: all).
+        temperature: Temperature of the Gumbel-softmax, positive; settable, see ``anneal``. Only training uses it.
+
+    Raises:
+        ValueError: If the temperature is not positive and finite, or the number of channels is not in 1..192.
+    """
+
+    _temperature: Tensor
+    _static_mask: Tensor
+
+    def __init__(self, channels: ChannelSet | int = NUM_CHANNELS, *, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.channels = _channel_set(channels)
+        count = len(self.channels)
+        self.squeeze = nn.Conv2d(count, count, kernel_size=1)
+        self.norm = SoloBatchNorm2d(count)
+        self.logits = nn.Conv2d(count, 2 * count, kernel_size=1, groups=count)
+        # Buffers: they follow the module to its device and into its state dict, and torch.compile does not recompile
+        # when their values change.
+        self.register_buffer("_temperature", torch.ones(()))
+        self.register_buffer("_static_mask", torch.zeros(count, dtype=torch.bool))
+        self.temperature = temperature
+        self._frozen = False
+        self._running = RunningImportance(count)
+        self._last_switches: Tensor | None = None
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        # DCTNet's: kaiming for the first layer; the last one starts with nearly every channel on (P = 0.87).
+        nn.init.kaiming_normal_(self.squeeze.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.normal_(self.logits.weight, std=0.001)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if name == "squeeze.bias":
+                    parameter.zero_()
+                elif name == "logits.bias":
+                    parameter.copy_(torch.tensor([0.1, 2.0]).repeat(len(self.channels)))  # off, on, off, on, ...
+
+    @overload
+    def forward(self, maps: Tensor, return_mask: Literal[False] = False) -> Tensor: ...
+    @overload
+    def forward(self, maps: Tensor, return_mask: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    def forward(self, maps: Tensor, return_mask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Multiply each map by its switch.
+
+        Args:
+            maps: (N, C, h, w) float, standardised.
+            return_mask: Also return the switches.
+
+        Returns:
+            (N, C, h, w), dtype and memory format of ``maps``; with ``return_mask`` also (N, C) float32, 0 or 1.
+
+        Raises:
+            ValueError: If the shape is another or the maps are not floating point.
+        """
+        check_maps(maps, len(self.channels))
+        switches = self._static_switches(maps) if self._frozen else self._computed_switches(maps)
+        self._last_switches = switches
+        gated = maps * switches[:, :, None, None].to(maps.dtype)
+        return (gated, switches) if return_mask else gated
+
+    def _static_switches(self, maps: Tensor) -> Tensor:
+        return self._static_mask.to(torch.float32).expand(maps.shape[0], -1)  # (N, C)
+
+    def _computed_switches(self, maps: Tensor) -> Tensor:
+        logits = self._switch_logits(maps)  # (N, C, 2)
+        self._running.update(logits.detach().softmax(dim=-1)[..., 1], training=self.training)
+        return sampled_switches(logits, self._temperature) if self.training else likelier_switches(logits)
+
+    def _switch_logits(self, maps: Tensor) -> Tensor:
+        # float32 also under autocast: the gate is a tiny part of the network's work, and its probabilities are a result.
+        with _without_autocast(maps.device.type):
+            x = maps.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)  # (N, C, 1, 1)
+            x = self.squeeze(x.to(self.squeeze.weight.dtype))
+            x = self.logits(functional.relu(self.norm(x)))  # (N, 2C, 1, 1): off, on, off, on, ...
+            logits: Tensor = x.float().reshape(maps.shape[0], len(self.channels), 2)
+            return logits
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of the Gumbel-softmax."""
+        return float(self._temperature)
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"expected a positive, finite temperature, got {value}")
+        self._temperature.fill_(value)
+
+    def anneal(self, progress: float, *, start: float = 1.0, end: float = 0.5) -> float:
+        """Set the temperature for this point of training, on the line from ``start`` to ``end``; return it.
+
+        Args:
+            progress: Share of training that is done, 0..1.
+            start: Temperature at 0.
+            end: Temperature at 1.
+
+        Raises:
+            ValueError: If ``progress`` is not in 0..1 or a temperature is not positive and finite.
+        """
+        if not 0 <= progress <= 1:
+            raise ValueError(f"expected progress in 0..1, got {progress}")
+        for value in (start, end):
+            if not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"expected positive, finite temperatures, got start={start}, end={end}")
+        self.temperature = start + (end - start) * progress
+        return self.temperature
+
+    def regulariser(self) -> Tensor:
+        """Return the share of switches that are on, to be multiplied by lambda and added to the loss.
+
+        Returns:
+            () float32: mean over the last batch's images and channels. Differentiable after a forward pass in training
+            (the sampled switches, straight-through); constant otherwise.
+
+        Raises:
+            RuntimeError: If there was no forward pass.
+        """
+        return self._switches_of_last_batch("regulariser()").mean()
+
+    @property
+    def last_mask(self) -> Tensor:
+        """(N, C) float32, 0 or 1: the last batch's switches, without gradient; RuntimeError before any."""
+        return self._switches_of_last_batch("last_mask").detach()
+
+    def _switches_of_last_batch(self, wanted: str) -> Tensor:
+        if self._last_switches is None:
+            raise RuntimeError(f"{wanted} tells of the last batch, and there was none; call the gate first")
+        return self._last_switches
+
+    @property
+    def importance(self) -> Tensor:
+        """(C,) float32 on the gate's device: mean P(on) over this process's images, a copy.
+
+        Over a run of batches in evaluation mode it is the exact mean over their images, in training mode an average of
+        the last hundred or so batches; changing from the one to the other starts afresh, and so does
+        ``reset_importance()``. Where several processes share the images, see ``importance_across_ranks()``.
+
+        Raises:
+            RuntimeError: If no image has been counted.
+        """
+        self._check_counted()
+        return self._running.mean.clone()
+
+    def importance_across_ranks(self) -> Tensor:
+        """Return mean P(on) over the images of all processes, (C,) float32.
+
+        A collective call: where torch.distributed is initialised, every process must make it. It changes nothing.
+
+        Raises:
+            RuntimeError: If no image has been counted.
+        """
+        self._check_counted()
+        return self._running.across_ranks()
+
+    def reset_importance(self) -> None:
+        """Start counting afresh, for instance before a ranking pass over an evaluation set."""
+        self._running.reset()
+
+    @property
+    def images_counted(self) -> float:
+        """Number of images that ``importance`` is a mean of (in training mode: their total weight)."""
+        return float(self._running.images)
+
+    def _check_counted(self) -> None:
+        if not self._running.images > 0:
+            raise RuntimeError("no image has been counted since the gate was made or reset; pass some through it first")
+
+    def fraction_on(self) -> float:
+        """Return the mean of ``importance`` over the channels: the share of channels that an image has on, 0..1.
+
+        Near 0, the regulariser has switched everything off: its lambda is too large.
+
+        Raises:
+            RuntimeError: If no image has been counted.
+        """
+        return float(self.importance.mean())
+
+    def freeze(self, k: int) -> ChannelSet:
+        """Keep the k most important channels for every image from now on, and stop learning.
+
+        Output keeps all C channels, the others zero. Of equally important channels the first is kept. The gate's
+        parameters no longer require gradients.
+
+        Args:
+            k: How many channels to keep, 1..C.
+
+        Returns:
+            The channels that stay on, in the gate's order.
+
+        Raises:
+            RuntimeError: If no image has been counted.
+            ValueError: If ``k`` is not in 1..C.
+        """
+        if not 1 <= k <= len(self.channels):
+            raise ValueError(f"expected k in 1..{len(self.channels)}, the gate's number of channels, got {k}")
+        order = self.importance.sort(descending=True, stable=True).indices
+        self._static_mask.zero_()
+        self._static_mask[order[:k]] = True
+        self._set_frozen(True)
+        return self._kept_channels()
+
+    def unfreeze(self) -> None:
+        """Go back to computed switches; parameters require gradients again."""
+        self._static_mask.zero_()
+        self._set_frozen(False)
+
+    @property
+    def static_channels(self) -> ChannelSet | None:
+        """The channels that ``freeze`` kept, in the gate's order; None while the switches are computed."""
+        return self._kept_channels() if self._frozen else None
+
+    def _kept_channels(self) -> ChannelSet:
+        kept = [channel for channel, on in zip(self.channels, self._static_mask.tolist(), strict=True) if on]
+        return ChannelSet.of(kept, name=f"gate-{len(kept)}")
+
+    def _set_frozen(self, frozen: bool) -> None:
+        self._frozen = frozen
+        self._last_switches = None
+        # DistributedDataParallel waits for the gradient of every parameter that requires one.
+        self.requires_grad_(not frozen)
+
+    def extra_repr(self) -> str:
+        """Describe the gate's channels and state."""
+        state = str(self.static_channels) if self._frozen else f"temperature {self.temperature:.3g}"
+        return f"{self.channels}, {state}"
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._running.to(self.squeeze.weight.device)  # to the parameters' device, but never to their precision
+        return self
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[prefix + "importance"] = self._running.mean.clone()
+        destination[prefix + "images_counted"] = self._running.images.clone()
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: list[str],
+        unexpected: list[str],
+        errors: list[str],
+    ) -> None:
+        # The state dict is load_state_dict's own copy: what is taken out of it is not reported as unexpected.
+        for name, target in (("importance", self._running.mean), ("images_counted", self._running.images)):
+            value = state_dict.pop(prefix + name, None)
+            if value is None:
+                missing.append(prefix + name)
+            elif value.shape != target.shape:
+                errors.append(f"size mismatch for {prefix}{name}: expected {target.shape}, got {value.shape}")
+            else:
+                target.copy_(value)
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, missing, unexpected, errors)
+        if bool(self._static_mask.any()) != self._frozen:
+            self._set_frozen(not self._frozen)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tensors with a history can neither be copied nor pickled.
+        return {**self.__dict__, "_last_switches": None}
+
+
+def _channel_set(channels: ChannelSet | int) -> ChannelSet:
+    if isinstance(channels, ChannelSet):
+        return channels
+    if isinstance(channels, bool) or not isinstance(channels, int):
+        raise TypeError(f"expected a ChannelSet or a number of channels, got {channels!r}")
+    if not 1 <= channels <= NUM_CHANNELS:
+        raise ValueError(f"expected 1..{NUM_CHANNELS} channels, got {channels}")
+    return ChannelSet.all() if channels == NUM_CHANNELS else ChannelSet.of(range(channels))
+
+
+def _without_autocast(device_type: str) -> contextlib.AbstractContextManager[Any]:
+    # Some devices ("meta") know no autocast and refuse to have it switched off.
+    if not torch.amp.is_autocast_available(device_type):
+        return contextlib.nullcontext()
+    return torch.autocast(device_type, enabled=False)
