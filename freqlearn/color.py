@@ -26,7 +26,7 @@ RGB_TO_YCBCR: NDArray[np.float64] = np.array(
         [0.701 / 1.402, -0.587 / 1.402, -0.114 / 1.402],
     ]
 )
-YCBCR_TO_RGB: NDArray[np.float64] = np.linalg.inv(RGB_TO_YCBCR)
+YCBCR_TO_RGB: NDArray[np.float64] = np.asarray(np.linalg.inv(RGB_TO_YCBCR), dtype=np.float64)
 # JPEG's coefficients are those of samples minus 128; Cb and Cr are stored around 128, so only Y keeps a shift.
 LEVEL_SHIFT: NDArray[np.float64] = np.array([128.0, 0.0, 0.0])
 
@@ -121,7 +121,8 @@ def compose(steps: Sequence[ColorStep], luma_mean: Callable[[Geometry], LumaMean
         gray = 0.0
         if isinstance(step, Contrast):
             mean = luma_mean(step.geometry)
-            picture = float(matrix[0] @ [mean.value, 0.0, 0.0] + offset[0])
+            # No step mixes Cb or Cr into Y.
+            picture = float(matrix[0, 0] * mean.value + offset[0])
             gray = mean.share * picture + (1.0 - mean.share) * float(outside[0])
         step_matrix, step_offset = _affine(step, gray)
         matrix = step_matrix @ matrix

@@ -1,0 +1,248 @@
+"""Carry out a plan: from coefficients straight to the wanted channels of the cropped, resized, recoloured picture.
+
+`output = L X R^T` for each component (`freqlearn.bands`), then colour (`freqlearn.color`); exactly what decoding to
+float pixels, cropping, antialiased bilinear resizing and a forward 8x8 DCT give, without the pixels. This is the
+readable form; it fixes what every faster one must compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from freqlearn.bands import Axis, Band, band
+from freqlearn.color import ColorMap, LumaMean, compose
+from freqlearn.dct import BLOCK
+from freqlearn.geometry import Geometry
+from freqlearn.plan import Plan
+
+if TYPE_CHECKING:
+    from freqlearn.channels import ChannelSet
+    from freqlearn.image import DCTImage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """One component's coefficients and how its samples lie over the picture.
+
+    Attributes:
+        blocks: (rows, cols, 8, 8) float, dequantised, natural order; None for a component that is zero everywhere.
+        size_px: (height, width) of the component's true picture, in its samples.
+        density: samples per pixel of the picture, (vertical, horizontal): its sampling factors divided by the
+            largest of all components.
+    """
+
+    blocks: NDArray[np.floating] | None
+    size_px: tuple[int, int]
+    density: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+
+
+def execute(img: DCTImage, channels: ChannelSet) -> torch.Tensor:
+    """Carry out an image's plan.
+
+    Args:
+        img: with a pending plan whose output is a multiple of 8 px high and wide.
+        channels: the wanted channels.
+
+    Returns:
+        (C, H/8, W/8) float32, dequantised, in the order of `channels`.
+
+    Raises:
+        ValueError: if the output's size is not a multiple of 8.
+        JpegError: if the file's data is bad.
+    """
+    return compute(planes_of(img), img.plan, channels.indices)
+
+
+def planes_of(img: DCTImage) -> tuple[Plane, Plane, Plane]:
+    """Y, Cb and Cr of an image, whatever its plan."""
+    highest = max(v for _, v in img.sampling)
+    widest = max(h for h, _ in img.sampling)
+    gray = len(img.sampling) == 1
+    planes = []
+    for component, blocks in enumerate(img.dequantised()):
+        h, v = img.sampling[0 if gray else component]
+        planes.append(
+            Plane(
+                blocks=None if gray and component > 0 else blocks,
+                size_px=img.component_size_px(component),
+                density=(Fraction(v, highest), Fraction(h, widest)),
+            )
+        )
+    y, cb, cr = planes
+    return y, cb, cr
+
+
+def compute(
+    planes: Sequence[Plane], plan: Plan, channels: Sequence[int], *, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """Carry out a plan on three planes.
+
+    Args:
+        planes: Y, Cb, Cr.
+        plan: whose output is a multiple of 8 px high and wide.
+        channels: indices 64*component + 8*v + u.
+        dtype: float32, or float64 for reference values.
+
+    Returns:
+        (C, H/8, W/8) of `dtype`, dequantised.
+
+    Raises:
+        ValueError: if the output's size is not a multiple of 8.
+    """
+    height, width = plan.output_size
+    if height % BLOCK or width % BLOCK:
+        whole = (-(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK)
+        raise ValueError(
+            f"expected a picture of whole 8x8 blocks, got {height}x{width} px (height x width) after its transforms; "
+            f"end with a crop or resize to multiples of 8, for instance CenterCrop({whole})"
+        )
+    color = compose(plan.colors, lambda stage: _luma_mean(planes[0], stage))
+    output = torch.empty((len(channels), height // BLOCK, width // BLOCK), dtype=dtype)
+    for component in range(3):
+        places = [i for i, channel in enumerate(channels) if channel // 64 == component]
+        if places:
+            wanted = [divmod(channels[i] % 64, BLOCK) for i in places]
+            output[places] = _component(planes, plan, color, component, wanted, dtype)
+    return output
+
+
+def _component(
+    planes: Sequence[Plane],
+    plan: Plan,
+    color: ColorMap,
+    component: int,
+    wanted: list[tuple[int, int]],
+    dtype: torch.dtype,
+) -> torch.Tensor:
+    """(len(wanted), H/8, W/8): the maps (v, u) of one component of the output, colour included."""
+    if plan.transposed:  # the stored frame's maps; the result is turned at the end
+        wanted = [(u, v) for v, u in wanted]
+    v_list = tuple(sorted({v for v, _ in wanted}))
+    u_list = tuple(sorted({u for _, u in wanted}))
+    # Flips are those of the logical picture, which the transposition precedes.
+    flips = (plan.flip_vertical, plan.flip_horizontal)
+    flip_rows, flip_cols = reversed(flips) if plan.transposed else flips
+    place_v = torch.tensor([v_list.index(v) for v, _ in wanted])
+    place_u = torch.tensor([u_list.index(u) for _, u in wanted])
+
+    height, width = plan.window.size_px
+    maps = torch.zeros((len(wanted), height // BLOCK, width // BLOCK), dtype=dtype)
+    for source in color.inputs(component):
+        blocks = planes[source].blocks
+        if blocks is None:
+            continue
+        rows, cols = axes(planes[source], plan.geometry)
+        row_block, col_block = rows.aligned_block, cols.aligned_block
+        if row_block is not None and col_block is not None:
+            part = _select(blocks, (row_block, rows.blocks, flip_rows), (col_block, cols.blocks, flip_cols), wanted)
+            picture = torch.from_numpy(part).to(dtype)
+        else:
+            left = band(rows, v_list, flipped=flip_rows, dtype=dtype)
+            right = band(cols, u_list, flipped=flip_cols, dtype=dtype)
+            grid = _apply(blocks, left, right, dtype)
+            picture = grid.permute(3, 1, 2, 0)[place_v, place_u]  # (C, H/8, W/8)
+        weight = float(color.matrix[component, source])
+        maps = picture if weight == 1.0 and len(color.inputs(component)) == 1 else maps.add_(picture, alpha=weight)
+
+    offset, outside = float(color.offset[component]), float(color.outside[component])
+    padded = plan.geometry.is_padded
+    if padded or offset:
+        # The picture's share gets the offset, the rest the padding's value: offset * V + outside * (1 - V).
+        rows, cols = axes(planes[component], plan.geometry)
+        v_cover = band(rows, v_list, flipped=flip_rows, dtype=dtype).coverage[:, place_v].T  # (C, H/8)
+        u_cover = band(cols, u_list, flipped=flip_cols, dtype=dtype).coverage[:, place_u].T  # (C, W/8)
+        maps = maps.add(v_cover[:, :, None] * u_cover[:, None, :], alpha=offset - outside * padded)
+        if padded and (0, 0) in wanted:
+            maps[wanted.index((0, 0))] += BLOCK * outside
+    return maps.transpose(1, 2) if plan.transposed else maps
+
+
+def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:
+    """Rows and columns of one component's geometry, the window rounded up to whole blocks (what is added: padding)."""
+    box, window, visible = geometry.box, geometry.window, geometry.visible
+    (height, width), (down, across) = geometry.scaled_px, plane.density
+    rows = Axis(
+        start=box.top * down,
+        stop=box.bottom * down,
+        samples=plane.size_px[0],
+        scaled_px=height,
+        window_start=window.top,
+        blocks=-(-window.height // BLOCK),
+        visible_start=visible.top - window.top,
+        visible_stop=visible.bottom - window.top,
+    )
+    cols = Axis(
+        start=box.left * across,
+        stop=box.right * across,
+        samples=plane.size_px[1],
+        scaled_px=width,
+        window_start=window.left,
+        blocks=-(-window.width // BLOCK),
+        visible_start=visible.left - window.left,
+        visible_stop=visible.right - window.left,
+    )
+    return rows, cols
+
+
+def _select(
+    blocks: NDArray[np.floating],
+    rows: tuple[int, int, bool],
+    cols: tuple[int, int, bool],
+    wanted: list[tuple[int, int]],
+) -> NDArray[np.floating]:
+    """Maps (v, u) of whole blocks, mirrored: no arithmetic. Each axis is (first block, blocks, flipped)."""
+    (top, height, flip_rows), (left, width, flip_cols) = rows, cols
+    part = blocks[top : top + height, left : left + width]
+    part = part[:: -1 if flip_rows else 1, :: -1 if flip_cols else 1]
+    v, u = np.array(wanted).T
+    maps: NDArray[np.floating] = part.transpose(2, 3, 0, 1)[v, u]  # (C, H/8, W/8)
+    odd = (flip_rows * v + flip_cols * u) % 2 == 1
+    maps[odd] *= -1
+    return maps
+
+
+def _apply(blocks: NDArray[np.floating], rows: Band, cols: Band, dtype: torch.dtype) -> torch.Tensor:
+    """(W/8, U, H/8, V): L X R^T, one product with gathered input blocks an axis."""
+    # A copy in any case: planes may be read-only, and torch has no such tensors.
+    x = torch.from_numpy(np.array(blocks[rows.span, cols.span].transpose(0, 2, 1, 3), order="C")).to(dtype)
+    block_rows, _, block_cols, _ = x.shape
+    # Rows: (block_rows, 8 v, block_cols * 8 u) -> (H/8, V, block_cols * 8 u).
+    x = _gather(x.reshape(block_rows, BLOCK, block_cols * BLOCK), rows)
+    height, v_count, _ = x.shape
+    # Columns: (block_cols, 8 u, H/8 * V) -> (W/8, U, H/8 * V).
+    x = _gather(x.reshape(height * v_count, block_cols * BLOCK).T.reshape(block_cols, BLOCK, -1), cols)
+    return x.reshape(*x.shape[:2], height, v_count)
+
+
+def _gather(x: torch.Tensor, side: Band) -> torch.Tensor:
+    """(B, F, n): a band's product with its span of input blocks, (blocks, 8, n)."""
+    index = side.input_blocks - side.span.start
+    return torch.bmm(side.weights, x[index].flatten(1, 2))  # (B, F, 8*K) @ (B, 8*K, n)
+
+
+def _luma_mean(luma: Plane, stage: Geometry) -> LumaMean:
+    """Mean of Y - 128 over the picture's part of a stage, from the DC rows of L and R."""
+    pixels = stage.visible.height * stage.visible.width
+    share = pixels / (stage.window.height * stage.window.width)
+    if luma.blocks is None or pixels == 0:
+        return LumaMean(value=0.0, share=share)
+    rows, cols = (band(axis, (0,), dtype=torch.float64) for axis in axes(luma, stage))
+    x = luma.blocks[rows.span, cols.span]
+    total = np.einsum("rv,rcvu,cu", _dc_sum(rows), x, _dc_sum(cols), optimize=True)
+    # A block's DC is the sum of its 64 pixels divided by 8.
+    return LumaMean(value=float(BLOCK * total / pixels), share=share)
+
+
+def _dc_sum(side: Band) -> NDArray[np.float64]:
+    """(blocks of the span, 8): the sum of a band's DC rows over the output blocks."""
+    index = side.input_blocks - side.span.start
+    parts = side.weights[:, 0].reshape(-1, BLOCK)
+    total = torch.zeros((side.span.stop - side.span.start, BLOCK), dtype=side.weights.dtype)
+    return total.index_add_(0, index.flatten(), parts).numpy()
