@@ -1,5 +1,6 @@
 """Stem-less networks and the frequency gate."""
 
+from freqlearn.models.dctnet import load_dctnet_weights
 from freqlearn.models.gate import FrequencyGate
 from freqlearn.models.mobilenet import FrequencyMobileNetV2, mobilenet_v2
 from freqlearn.models.resnet import (
@@ -18,6 +19,7 @@ __all__ = [
     "FrequencyResNet",
     "Mismatch",
     "NotLoaded",
+    "load_dctnet_weights",
     "load_rgb_weights",
     "mobilenet_v2",
     "resnet18",

@@ -101,7 +101,7 @@ class FrequencyGate(nn.Module):
         return sampled_switches(logits, self._temperature) if self.training else likelier_switches(logits)
 
     def _switch_logits(self, maps: Tensor) -> Tensor:
-        # float32 also under autocast: the gate is a tiny part of the network's work, and its probabilities are a result.
+        # float32 also under autocast: the gate is a small part of the work, and its probabilities are a result.
         with _without_autocast(maps.device.type):
             x = maps.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)  # (N, C, 1, 1)
             x = self.squeeze(x.to(self.squeeze.weight.dtype))
