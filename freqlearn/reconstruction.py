@@ -1,0 +1,53 @@
+"""From frequency channels back to a picture that people can look at."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from freqlearn.color import LEVEL_SHIFT, YCBCR_TO_RGB
+from freqlearn.dct import BLOCK, inverse
+from freqlearn.indexing import checked_indices
+
+
+def reconstruct(maps: torch.Tensor | NDArray[np.floating], channels: Iterable[int]) -> NDArray[np.uint8]:
+    """The picture that some channels hold; missing channels count as zero.
+
+    Args:
+        maps: (C, h, w), dequantised (not standardised).
+        channels: the C channels that they are: a ChannelSet or indices 64*component + 8*v + u.
+
+    Returns:
+        (8*h, 8*w, 3) uint8, RGB.
+
+    Raises:
+        ValueError: if the numbers of maps and channels differ.
+    """
+    rgb = to_ycbcr(maps, channels) + LEVEL_SHIFT
+    pixels: NDArray[np.float64] = rgb @ YCBCR_TO_RGB.T
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def to_ycbcr(maps: torch.Tensor | NDArray[np.floating], channels: Iterable[int]) -> NDArray[np.float32]:
+    """The pixels that some channels hold, not rounded and not clamped; missing channels count as zero.
+
+    Args:
+        maps: (C, h, w), dequantised.
+        channels: the C channels that they are.
+
+    Returns:
+        (8*h, 8*w, 3) float32: Y - 128, Cb, Cr (both around zero).
+
+    Raises:
+        ValueError: if the numbers of maps and channels differ.
+    """
+    values = np.asarray(maps.detach().cpu().float() if isinstance(maps, torch.Tensor) else maps, np.float32)
+    indices = checked_indices(channels)
+    if values.ndim != 3 or len(values) != len(indices):
+        raise ValueError(f"expected maps of shape ({len(indices)}, h, w), one a channel, got shape {values.shape}")
+    _, height, width = values.shape
+    full = np.zeros((3 * BLOCK * BLOCK, height, width), np.float32)
+    full[list(indices)] = values
+    planes = full.reshape(3, BLOCK, BLOCK, height, width).transpose(0, 3, 4, 1, 2)  # (3, h, w, 8, 8)
+    return np.stack([inverse(plane) for plane in planes], axis=-1)
