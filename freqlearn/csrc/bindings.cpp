@@ -1,3 +1,235 @@
+// The only file that knows Python: buffers in, arrays out, JpegError to the classes of freqlearn/errors.py.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
-NB_MODULE(_native, m) { m.doc() = "JPEG files to quantised DCT coefficients."; }
+#include <memory>
+#include <utility>
+
+#include "decoder.hpp"
+#include "error.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using freqlearn::Coefficient;
+using freqlearn::Decoded;
+using freqlearn::ErrorKind;
+using freqlearn::Info;
+using freqlearn::JpegError;
+
+using PlaneArray = nb::ndarray<nb::numpy, Coefficient, nb::ndim<4>>;  // (rows, cols, 8, 8)
+using TableArray = nb::ndarray<nb::numpy, std::uint16_t, nb::shape<8, 8>>;
+
+// A caller's bytes, held in place while the GIL is released.
+class Buffer {
+ public:
+  explicit Buffer(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_ND) != 0) throw nb::python_error();
+    if (view_.ndim != 1 || view_.itemsize != 1) {
+      const std::string got = freqlearn::join(view_.ndim, " dimensions of ", view_.itemsize, "-byte items");
+      PyBuffer_Release(&view_);
+      throw nb::type_error(("expected a one-dimensional buffer of bytes, got " + got).c_str());
+    }
+  }
+  ~Buffer() { PyBuffer_Release(&view_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  [[nodiscard]] freqlearn::Bytes bytes() const {
+    return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
+  }
+
+ private:
+  Py_buffer view_{};
+};
+
+// Runs `work` on the bytes of `object` without the GIL.
+template <class Work>
+auto without_gil(nb::handle object, Work&& work) {
+  const Buffer buffer(object);
+  const nb::gil_scoped_release release;
+  return work(buffer.bytes());
+}
+
+const char* class_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::malformed: return "MalformedJpegError";
+    case ErrorKind::truncated: return "TruncatedJpegError";
+    case ErrorKind::unsupported: return "UnsupportedJpegError";
+    case ErrorKind::too_large: return "ImageTooLargeError";
+    case ErrorKind::not_jpeg: return "NotJpegError";
+  }
+  return "JpegError";
+}
+
+void raise(const JpegError& error) {
+  try {
+    const nb::object type = nb::module_::import_("freqlearn.errors").attr(class_name(error.kind()));
+    const nb::object instance = type(error.message(), "offset"_a = error.offset());
+    PyErr_SetObject(type.ptr(), instance.ptr());
+  } catch (nb::python_error& failure) {
+    failure.restore();
+  }
+}
+
+std::vector<TableArray> table_arrays(const std::vector<freqlearn::QuantTable>& tables) {
+  std::vector<TableArray> arrays;
+  for (const freqlearn::QuantTable& table : tables) {
+    auto copy = std::make_unique<freqlearn::QuantTable>(table);
+    std::uint16_t* values = copy->data();
+    const nb::capsule owner(copy.release(), [](void* p) noexcept { delete static_cast<freqlearn::QuantTable*>(p); });
+    arrays.emplace_back(values, std::initializer_list<std::size_t>{8, 8}, owner);
+  }
+  return arrays;
+}
+
+// Views of the decoded memory: each array keeps its own plane alive.
+std::vector<PlaneArray> plane_arrays(const Decoded& decoded) {
+  std::vector<PlaneArray> arrays;
+  for (const freqlearn::Plane& plane : decoded.planes) {
+    using Shared = std::shared_ptr<Coefficient[]>;
+    auto shared = std::make_unique<Shared>(plane.coefficients());
+    Coefficient* values = shared->get();
+    const nb::capsule owner(shared.release(), [](void* p) noexcept { delete static_cast<Shared*>(p); });
+    arrays.emplace_back(values, std::initializer_list<std::size_t>{plane.rows(), plane.cols(), 8, 8}, owner);
+  }
+  return arrays;
+}
+
+const char* process_name(const Info& info) {
+  switch (info.frame.process) {
+    case freqlearn::Process::baseline: return "baseline";
+    case freqlearn::Process::extended: return "extended";
+    case freqlearn::Process::progressive: return "progressive";
+  }
+  return "";
+}
+
+void bind_info(nb::module_& m) {
+  nb::class_<Info>(m, "JpegInfo", "What a JPEG file's headers say.")
+      .def_prop_ro("width", [](const Info& i) { return i.frame.width; }, "Width in px.")
+      .def_prop_ro("height", [](const Info& i) { return i.frame.height; }, "Height in px.")
+      .def_prop_ro("process", process_name, "\"baseline\", \"extended\" or \"progressive\".")
+      .def_prop_ro(
+          "sampling",
+          [](const Info& i) {
+            std::vector<std::pair<int, int>> factors;
+            for (const auto& c : i.frame.components) factors.emplace_back(c.h, c.v);
+            return factors;
+          },
+          "Sampling factors (h, v) of each component, as in the file.")
+      .def_prop_ro(
+          "component_ids",
+          [](const Info& i) {
+            std::vector<int> ids;
+            for (const auto& c : i.frame.components) ids.push_back(c.id);
+            return ids;
+          },
+          "Identifier of each component, 0..255.")
+      .def_ro("color_space", &Info::color_space,
+              "\"gray\", \"YCbCr\", \"RGB\", \"CMYK\", \"YCCK\" or \"unknown\", by libjpeg's rules.")
+      .def_prop_ro(
+          "quant_tables", [](const Info& i) { return table_arrays(i.quant_tables); }, nb::rv_policy::automatic,
+          "Quantisation table of each component, (8, 8) uint16, natural order; zeros if it comes after the first scan.")
+      .def_ro("restart_interval", &Info::restart_interval, "Restart interval of the first scan in MCUs; 0 for none.")
+      .def_ro("orientation", &Info::orientation, "EXIF orientation 1..8; 1 if absent or invalid.")
+      .def_ro("adobe_transform", &Info::adobe_transform, "Colour transform of an Adobe APP14 segment, or None.")
+      .def_ro("jfif", &Info::jfif, "Whether the file has a JFIF APP0 segment.")
+      .def_ro("warnings", &Info::warnings, "What was odd about the file.");
+}
+
+void bind_decoded(nb::module_& m) {
+  nb::class_<Decoded>(m, "Decoded", "The quantised coefficients of a JPEG file.")
+      // A copy: a reference would keep the planes alive.
+      .def_prop_ro(
+          "info", [](const Decoded& d) { return d.info; }, nb::rv_policy::move, "What the headers say.")
+      .def_prop_ro("planes", plane_arrays, nb::rv_policy::automatic,
+                   "One array a component, (rows, cols, 8, 8) int16, quantised, natural order, without MCU padding.")
+      .def_prop_ro(
+          "quant_tables", [](const Decoded& d) { return table_arrays(d.info.quant_tables); }, nb::rv_policy::automatic,
+          "Quantisation table of each component, (8, 8) uint16, natural order.")
+      .def_ro("complete", &Decoded::complete, "False if strict=False had to leave something out.")
+      .def_prop_ro("warnings", [](const Decoded& d) { return d.info.warnings; }, "What was odd about the file.");
+}
+
+#define FREQLEARN_DATA_TYPE "bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8]"
+
+void bind_functions(nb::module_& m) {
+  m.def(
+      "read_info",
+      [](nb::handle data, std::uint64_t max_pixels) {
+        return without_gil(data, [=](freqlearn::Bytes bytes) { return freqlearn::read_info(bytes, max_pixels); });
+      },
+      "data"_a, "max_pixels"_a, nb::sig("def read_info(data: " FREQLEARN_DATA_TYPE ", max_pixels: int) -> JpegInfo"),
+      R"(Reads the headers up to the first scan.
+
+Args:
+    data: A JPEG file, any contiguous one-dimensional buffer of bytes; not copied.
+    max_pixels: Largest width times height that is accepted.
+
+Returns:
+    The headers.
+
+Raises:
+    JpegError: One of its subclasses, with the byte offset.)");
+  m.def(
+      "check",
+      [](nb::handle data, std::uint64_t max_pixels) {
+        return without_gil(data, [=](freqlearn::Bytes bytes) { return freqlearn::check(bytes, max_pixels); });
+      },
+      "data"_a, "max_pixels"_a, nb::sig("def check(data: " FREQLEARN_DATA_TYPE ", max_pixels: int) -> JpegInfo"),
+      R"(Walks over all segments to the end of the image without decoding.
+
+Args:
+    data: A JPEG file, any contiguous one-dimensional buffer of bytes; not copied.
+    max_pixels: Largest width times height that is accepted.
+
+Returns:
+    The headers; a file without an end marker has a warning that begins with "missing EOI".
+
+Raises:
+    JpegError: One of its subclasses, with the byte offset.)");
+  m.def(
+      "decode",
+      [](nb::handle data, bool strict, std::uint64_t max_pixels) {
+        return without_gil(data, [=](freqlearn::Bytes bytes) { return freqlearn::decode(bytes, strict, max_pixels); });
+      },
+      "data"_a, nb::kw_only(), "strict"_a, "max_pixels"_a,
+      nb::sig("def decode(data: " FREQLEARN_DATA_TYPE ", *, strict: bool, max_pixels: int) -> Decoded"),
+      R"(Decodes all coefficients.
+
+Args:
+    data: A JPEG file, any contiguous one-dimensional buffer of bytes; not copied.
+    strict: Raise on damage. False keeps what can be read, zeros elsewhere, and says so in complete and warnings.
+    max_pixels: Largest width times height that is accepted.
+
+Returns:
+    Planes, tables and headers.
+
+Raises:
+    JpegError: One of its subclasses, with the byte offset.)");
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "JPEG files to quantised DCT coefficients.";
+  nb::register_exception_translator(
+      [](const std::exception_ptr& pointer, void*) {
+        try {
+          std::rethrow_exception(pointer);
+        } catch (const JpegError& error) {
+          raise(error);
+        }
+      },
+      nullptr);
+  bind_info(m);
+  bind_decoded(m);
+  bind_functions(m);
+}

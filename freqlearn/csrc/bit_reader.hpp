@@ -1,0 +1,75 @@
+// Bits of entropy-coded data from which stuffing and restart markers have been taken out.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace freqlearn {
+
+// Bytes that must be readable after the end: one block takes less than 64 * (16 + 15) bits, and whoever decodes a
+// block asks overrun() after it, so the reader never gets farther than this.
+inline constexpr std::size_t kReadAhead = 512;
+
+// A 64-bit window, refilled by one unconditional load (Fabian Giesen, "Reading bits in far too many ways", variant 4).
+class BitReader {
+ public:
+  BitReader(const std::uint8_t* begin, const std::uint8_t* end) noexcept : begin_(begin), next_(begin), end_(end) {}
+
+  // At least 56 bits are in the window afterwards; bits behind the end are whatever follows in the buffer.
+  void refill() noexcept {
+    window_ |= load_big_endian(next_) >> count_;
+    next_ += (63 - count_) >> 3;
+    count_ |= 56;
+  }
+
+  // The next `n` bits, 1 <= n <= 32, without taking them.
+  [[nodiscard]] std::uint32_t peek(unsigned n) const noexcept { return static_cast<std::uint32_t>(window_ >> (64 - n)); }
+
+  void drop(unsigned n) noexcept {
+    window_ <<= n;
+    count_ -= n;
+  }
+
+  // `n` bits as a number, 0 <= n <= 16.
+  [[nodiscard]] std::uint32_t take(unsigned n) noexcept {
+    const auto bits = static_cast<std::uint32_t>(window_ >> 32 >> (32 - n));
+    drop(n);
+    return bits;
+  }
+
+  // A difference or coefficient of `size` bits, 0 <= size <= 15 (EXTEND of T.81 F.2.2.1).
+  [[nodiscard]] std::int32_t take_signed(unsigned size) noexcept {
+    const auto bits = static_cast<std::int32_t>(take(size));
+    const std::int32_t negative = bits < (1 << size >> 1) ? 1 - (1 << size) : 0;
+    return bits + negative;
+  }
+
+  [[nodiscard]] std::int64_t bits_left() const noexcept { return (end_ - next_) * 8 + static_cast<std::int64_t>(count_); }
+  [[nodiscard]] bool overrun() const noexcept { return bits_left() < 0; }
+  // Bytes of which at least one bit has been taken.
+  [[nodiscard]] std::size_t bytes_taken() const noexcept {
+    return static_cast<std::size_t>(((end_ - begin_) * 8 - bits_left() + 7) / 8);
+  }
+
+ private:
+  static std::uint64_t load_big_endian(const std::uint8_t* p) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, p, sizeof word);
+    if constexpr (std::endian::native == std::endian::little) {
+      word = (word & 0x00000000FFFFFFFF) << 32 | word >> 32;
+      word = (word & 0x0000FFFF0000FFFF) << 16 | (word >> 16 & 0x0000FFFF0000FFFF);
+      word = (word & 0x00FF00FF00FF00FF) << 8 | (word >> 8 & 0x00FF00FF00FF00FF);  // compiles to one bswap
+    }
+    return word;
+  }
+
+  const std::uint8_t* begin_;
+  const std::uint8_t* next_;
+  const std::uint8_t* end_;
+  std::uint64_t window_ = 0;
+  unsigned count_ = 0;  // valid bits at the top of window_
+};
+
+}  // namespace freqlearn

@@ -1,0 +1,228 @@
+#include "decoder.hpp"
+
+#include <utility>
+
+#include "application.hpp"
+#include "entropy_data.hpp"
+#include "error.hpp"
+#include "huffman.hpp"
+#include "progressive.hpp"
+#include "scan.hpp"
+#include "scan_header.hpp"
+#include "sequential.hpp"
+#include "warnings.hpp"
+
+namespace freqlearn {
+namespace {
+
+enum class Depth { headers, structure, coefficients };
+
+IntervalDecoder interval_decoder(const Frame& frame, const ScanHeader& scan) {
+  if (!frame.progressive()) return decode_sequential;
+  if (scan.is_dc()) return scan.is_refinement() ? decode_dc_refinement : decode_dc_first;
+  return scan.is_refinement() ? decode_ac_refinement : decode_ac_first;
+}
+
+class Decoder {
+ public:
+  Decoder(Bytes data, Depth depth, bool strict, std::uint64_t max_pixels)
+      : data_(data), depth_(depth), strict_(strict), max_pixels_(max_pixels) {}
+
+  Decoded run();
+
+ private:
+  void walk();
+  // Returns false where reading ends.
+  bool handle(const Segment& segment);
+  void handle_frame(const Segment& segment);
+  bool handle_scan(const Segment& segment);
+  void handle_restart_interval(const Segment& segment);
+  void handle_end(const Segment& segment);
+  void first_scan(const Segment& segment);
+  void read_scan(const ScanHeader& header, std::size_t data_offset);
+  void finish();
+
+  Bytes data_;
+  Depth depth_;
+  bool strict_;
+  std::uint64_t max_pixels_;
+
+  std::size_t offset_ = 0;  // of the next segment
+  Warnings warnings_;
+  QuantSlots quant_slots_;
+  HuffmanSlots huffman_slots_;
+  std::size_t restart_interval_ = 0;
+  ApplicationData application_;
+  std::optional<Frame> frame_;
+  std::optional<Progression> progression_;  // from the first scan on
+  std::vector<bool> has_table_;             // a component
+  EntropyData entropy_data_;
+  Decoded result_;
+};
+
+Decoded Decoder::run() {
+  if (data_.size() < 2 || data_[0] != 0xFF || data_[1] != marker::SOI) {
+    const std::string got = data_.empty()       ? "no bytes"
+                            : data_.size() == 1 ? "one byte"
+                                                : join(int{data_[0]}, " ", int{data_[1]});
+    fail(ErrorKind::not_jpeg, 0, "not a JPEG file: expected it to begin with the bytes 255 216, got ", got);
+  }
+  offset_ = 2;
+  try {
+    walk();
+    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, warnings_);
+  } catch (const JpegError& error) {
+    const bool damage = error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::truncated;
+    const bool claim_refused = !progression_.has_value();
+    if (strict_ || !damage || claim_refused) throw;
+    warnings_.add(error.message());
+    result_.complete = false;
+  }
+  finish();
+  return std::move(result_);
+}
+
+void Decoder::walk() {
+  for (;;) {
+    const Segment segment = next_segment(data_, offset_, warnings_);
+    offset_ = segment.next;
+    if (!handle(segment)) return;
+  }
+}
+
+bool Decoder::handle(const Segment& segment) {
+  if (is_frame_marker(segment.code)) {
+    handle_frame(segment);
+    return true;
+  }
+  switch (segment.code) {
+    case kEndOfData:
+    case marker::EOI: handle_end(segment); return false;
+    case marker::SOI: fail(ErrorKind::malformed, segment.offset, "expected one SOI marker, got a second one");
+    case marker::SOS: return handle_scan(segment);
+    case marker::DQT: parse_quant_tables(segment, quant_slots_, warnings_); return true;
+    case marker::DHT: parse_huffman_tables(segment, huffman_slots_); return true;
+    case marker::DRI: handle_restart_interval(segment); return true;
+    default: break;
+  }
+  if (segment.code >= marker::APP0 && segment.code <= marker::APP15) parse_application(segment, application_);
+  if (marker::is_restart(segment.code)) {
+    warnings_.add(join("restart marker outside of a scan, at byte ", segment.offset));
+  }
+  return true;  // COM, DAC (arithmetic conditioning, unused here), DNL (the height is known), TEM
+}
+
+void Decoder::handle_frame(const Segment& segment) {
+  if (frame_) fail(ErrorKind::malformed, segment.offset, "expected one frame header, got a second one");
+  frame_ = parse_frame(segment, max_pixels_);
+}
+
+void Decoder::handle_restart_interval(const Segment& segment) {
+  if (segment.payload.size() != 2) {
+    fail(ErrorKind::malformed, segment.offset, "restart interval: expected a length of 4, got ",
+         segment.payload.size() + 2);
+  }
+  restart_interval_ = segment.u16(0);
+}
+
+void Decoder::handle_end(const Segment& segment) {
+  const bool has_marker = segment.code == marker::EOI;
+  if (!progression_) {
+    fail(ErrorKind::truncated, segment.offset, "expected a frame and a scan, got the end of the ",
+         has_marker ? "image" : "file");
+  }
+  if (!has_marker) {
+    warnings_.add(join("missing EOI marker at byte ", segment.offset));
+  } else if (segment.next < data_.size()) {
+    const Bytes rest = data_.subspan(segment.next);
+    const bool picture = rest.size() >= 3 && rest[0] == 0xFF && rest[1] == marker::SOI && rest[2] == 0xFF;
+    warnings_.add(join(rest.size(), picture ? " bytes of a further picture" : " bytes", " after EOI, at byte ",
+                       segment.next, ", are not read"));
+  }
+}
+
+void Decoder::first_scan(const Segment& segment) {
+  result_.info.restart_interval = restart_interval_;
+  result_.info.quant_tables.resize(frame_->components.size());
+  result_.planes.resize(frame_->components.size());
+  has_table_.assign(frame_->components.size(), false);
+  if (depth_ != Depth::headers) {
+    check_claim(*frame_, data_.size() - segment.next, segment.next, strict_);
+  }
+}
+
+bool Decoder::handle_scan(const Segment& segment) {
+  if (!frame_) fail(ErrorKind::malformed, segment.offset, "expected a frame header before the scan, got none");
+  const ScanHeader header = parse_scan_header(segment, *frame_, warnings_);
+  if (!progression_) {
+    first_scan(segment);
+    progression_.emplace(*frame_);
+  }
+  progression_->add(header, warnings_);
+  for (const ScanHeader::Selection& selection : header.selections) {
+    const std::size_t i = selection.component;
+    if (has_table_[i]) continue;
+    const int slot = frame_->components[i].quant_index;
+    const auto& table = quant_slots_[static_cast<std::size_t>(slot)];
+    if (!table) {
+      fail(ErrorKind::malformed, segment.offset, "component ", i, " uses quantisation table ", slot,
+           ", which no DQT marker before its scan defines");
+    }
+    result_.info.quant_tables[i] = *table;
+    has_table_[i] = true;
+  }
+  if (depth_ == Depth::headers) return false;
+  if (depth_ == Depth::structure) {
+    offset_ = end_of_entropy_data(data_, segment.next);
+  } else {
+    read_scan(header, segment.next);
+  }
+  return true;
+}
+
+void Decoder::read_scan(const ScanHeader& header, std::size_t data_offset) {
+  for (const ScanHeader::Selection& selection : header.selections) {
+    const Component& component = frame_->components[selection.component];
+    Plane& plane = result_.planes[selection.component];
+    if (!plane.allocated()) plane = Plane(component.rows, component.cols);
+    if (!header.is_dc()) plane.allocate_masks();
+  }
+  Scan scan(header, *frame_, result_.planes, huffman_slots_);
+  entropy_data_.read(data_, data_offset);
+  offset_ = entropy_data_.end_offset();
+  result_.complete &= decode_scan(scan, interval_decoder(*frame_, header), entropy_data_, restart_interval_, strict_,
+                                  warnings_);
+}
+
+// Also after damage: what has not come by now is zero.
+void Decoder::finish() {
+  Info& info = result_.info;
+  for (std::size_t i = 0; i < frame_->components.size(); ++i) {
+    const Component& component = frame_->components[i];
+    if (!has_table_[i]) {
+      const auto& table = quant_slots_[static_cast<std::size_t>(component.quant_index)];
+      info.quant_tables[i] = table.value_or(QuantTable{});
+    }
+    if (depth_ != Depth::coefficients) continue;
+    if (!result_.planes[i].allocated()) result_.planes[i] = Plane(component.rows, component.cols);
+    result_.planes[i].drop_masks();
+  }
+  info.color_space = color_space(*frame_, application_, warnings_);
+  info.orientation = application_.orientation.value_or(1);
+  info.adobe_transform = application_.adobe_transform;
+  info.jfif = application_.jfif;
+  info.warnings = warnings_.texts();
+  info.frame = std::move(*frame_);
+}
+
+}  // namespace
+
+Info read_info(Bytes data, std::uint64_t max_pixels) { return Decoder(data, Depth::headers, true, max_pixels).run().info; }
+
+Info check(Bytes data, std::uint64_t max_pixels) { return Decoder(data, Depth::structure, true, max_pixels).run().info; }
+
+Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels) {
+  return Decoder(data, Depth::coefficients, strict, max_pixels).run();
+}
+
+}  // namespace freqlearn

@@ -1,0 +1,41 @@
+// The frame header (SOF, T.81 B.2.2): size, process, components and their block counts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "segments.hpp"
+
+namespace freqlearn {
+
+enum class Process { baseline, extended, progressive };
+
+struct Component {
+  int id = 0;
+  int h = 1, v = 1;  // sampling factors, as in the file
+  int quant_index = 0;
+  // Blocks that hold samples of the picture: ceil(component size / 8), without the padding to whole MCUs.
+  std::size_t rows = 0, cols = 0;
+
+  [[nodiscard]] std::size_t blocks() const { return rows * cols; }
+};
+
+struct Frame {
+  Process process = Process::baseline;
+  std::size_t width = 0, height = 0;  // px
+  int h_max = 1, v_max = 1;
+  std::size_t mcu_rows = 0, mcu_cols = 0;  // of an interleaved scan
+  std::vector<Component> components;
+
+  [[nodiscard]] bool progressive() const { return process == Process::progressive; }
+  [[nodiscard]] std::size_t blocks() const;
+};
+
+// True for SOF0..SOF15 and the markers that announce a process in their place (JPG, DHP, EXP, JPEG-LS).
+bool is_frame_marker(int code);
+
+// Throws unsupported for processes that are not 8-bit Huffman, too_large above max_pixels.
+Frame parse_frame(const Segment& segment, std::uint64_t max_pixels);
+
+}  // namespace freqlearn

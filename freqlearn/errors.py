@@ -1,0 +1,56 @@
+"""What reading a picture can raise.
+
+All of them are `ValueError`s, so that code which skips unreadable files needs no import from here.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from typing import Any
+
+
+class JpegError(ValueError):
+    """A JPEG file that the native decoder does not read.
+
+    Attributes:
+        message: What was expected, what came, at which byte, and the way out.
+        offset: Byte of the file at which it was noticed, or None.
+        path: The file, or None where only its bytes were known.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None, path: str | PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.path = None if path is None else fspath(path)
+
+    def __str__(self) -> str:
+        return self.message if self.path is None else f"{self.path}: {self.message}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from their positional arguments alone; the rest travels as state.
+        return type(self), (self.message,), {"offset": self.offset, "path": self.path}
+
+
+class NotJpegError(JpegError):
+    """The bytes do not begin as a JPEG file does."""
+
+
+class MalformedJpegError(JpegError):
+    """The file breaks a rule of the JPEG standard (ITU-T T.81)."""
+
+
+class TruncatedJpegError(MalformedJpegError):
+    """The file ends, or a scan ends, before what its headers promise; `strict=False` keeps what is there."""
+
+
+class UnsupportedJpegError(JpegError):
+    """A legal JPEG file of a kind that the native decoder does not read; `decoder="pixels"` may."""
+
+
+class ImageTooLargeError(JpegError):
+    """The file claims more pixels than `max_pixels`."""
+
+
+class ImageDecodeError(ValueError):
+    """A picture that the pixels decoder (Pillow) does not read."""
