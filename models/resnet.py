@@ -43,8 +43,8 @@ class FrequencyResNet(ResNet):
         in_channels: Number of frequency channels C; or give ``spec``.
         spec: What the input is; kept as ``model.spec``.
         num_classes: Number of classes.
-        stage2_stride: Stride of ``layer2``. 2 is ResNet's own: 3.93 GMACs for ResNet-50 on (64, 56, 56) maps, as an RGB
-            ResNet-50 at 224 px has 4.09. DCTNet's released network has 1: 13.5 GMACs.
+        stage2_stride: Stride of ``layer2``. 2 is ResNet's own: 3.93 GMACs for ResNet-50 on (24, 56, 56) maps, where an
+            RGB ResNet-50 at 224 px has 4.09. DCTNet's released network has 1: 13.5 GMACs.
         norm_layer: Makes a normalisation layer from a number of channels; BatchNorm2d by default.
         zero_init_residual: Start every residual branch at zero (arXiv 1706.02677).
 
