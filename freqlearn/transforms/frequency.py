@@ -1,0 +1,62 @@
+"""The last step: carry out the plan, standardise."""
+
+from typing import Any
+
+import torch
+
+from freqlearn.channels import ChannelSet
+from freqlearn.image import DCTImage
+from freqlearn.operator import execute
+from freqlearn.spec import InputSpec
+from freqlearn.transforms.base import Transform
+
+
+class ToFrequencyTensor(Transform):
+    """Carry out the image's plan, once and from the coefficients, and give the wanted channels as a tensor.
+
+    Args:
+        spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
+        dtype: of the tensor; everything is computed in float32.
+
+    Shape:
+        The result is (C, H/8, W/8) for a picture of H x W px, both multiples of 8.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, spec: InputSpec | ChannelSet, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        if not dtype.is_floating_point:
+            raise ValueError(f"expected a floating point dtype, got {dtype}")
+        self.dtype = dtype
+        self.standardised = isinstance(spec, InputSpec)
+        if isinstance(spec, InputSpec):
+            if spec.kind != "dct" or spec.channels is None:
+                raise ValueError(
+                    f"expected an InputSpec of frequency channels (kind 'dct'), got kind {spec.kind!r}; "
+                    "freqlearn.presets makes the pipeline of either kind"
+                )
+            self.channels = spec.channels
+            mean, std = spec.mean, spec.std
+        elif isinstance(spec, ChannelSet):
+            self.channels = spec
+            mean, std = (0.0,) * len(spec), (1.0,) * len(spec)
+        else:
+            raise TypeError(f"expected an InputSpec or a ChannelSet, got {type(spec).__name__}")
+        # (C, 1, 1); not part of a state dict: the spec is what is kept.
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def transform(self, img: DCTImage, params: dict[str, Any]) -> torch.Tensor:
+        """(C, H/8, W/8) of `dtype`."""
+        maps = execute(img, self.channels)
+        if self.standardised:
+            maps = maps.sub_(self.mean).div_(self.std)
+        return maps.to(self.dtype)
+
+    def extra_repr(self) -> str:
+        """Channels, whether standardised, dtype."""
+        return (
+            f"channels={self.channels.name or len(self.channels)}, standardised={self.standardised}, dtype={self.dtype}"
+        )
