@@ -1,1 +1,58 @@
 """Learning in the frequency domain: JPEG bytes to frequency channels."""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from freqlearn.channels import ChannelSet
+from freqlearn.errors import (
+    ImageDecodeError,
+    ImageTooLargeError,
+    JpegError,
+    MalformedJpegError,
+    NotJpegError,
+    TruncatedJpegError,
+    UnsupportedJpegError,
+)
+from freqlearn.image import DCTImage
+from freqlearn.info import ImageInfo
+from freqlearn.plan import Plan
+from freqlearn.reading import read_bytes, read_dct, read_info
+from freqlearn.spec import InputSpec
+
+if TYPE_CHECKING:
+    from freqlearn import compat, presets, transforms
+
+__all__ = [
+    "ChannelSet",
+    "DCTImage",
+    "ImageDecodeError",
+    "ImageInfo",
+    "ImageTooLargeError",
+    "InputSpec",
+    "JpegError",
+    "MalformedJpegError",
+    "NotJpegError",
+    "Plan",
+    "TruncatedJpegError",
+    "UnsupportedJpegError",
+    "compat",
+    "presets",
+    "read_bytes",
+    "read_dct",
+    "read_info",
+    "transforms",
+]
+
+# Imported at first use: they need torch and torchvision, which take seconds.
+_SUBMODULES = ("compat", "presets", "transforms")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"freqlearn.{name}")
+    raise AttributeError(f"module 'freqlearn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_SUBMODULES])

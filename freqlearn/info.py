@@ -11,7 +11,7 @@ Process: TypeAlias = Literal["baseline", "extended", "progressive"]
 Sampling: TypeAlias = tuple[tuple[int, int], ...]
 
 # Chroma's (horizontal, vertical) reduction -> the usual J:a:b name.
-_NAMES = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
+_NAMES: dict[tuple[float, float], str] = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
 
 
 def subsampling_name(sampling: Sampling) -> str:
@@ -60,7 +60,8 @@ class ImageInfo:
         process: "baseline", "extended" or "progressive".
         restart_interval: MCUs between restart markers; 0: none.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none.
-        quality: libjpeg quality setting, 1 to 100, estimated from Y's quantisation table; None where that is not one of libjpeg's.
+        quality: libjpeg quality setting, 1 to 100, estimated from Y's quantisation table; None where that is not one
+            of libjpeg's.
         quant_tables: (8, 8) uint16 per component, natural order.
         warnings: What libjpeg would have warned of.
     """
@@ -93,7 +94,7 @@ class ImageInfo:
         return ", ".join([describe_layout(self.size_px, self.color_space, self.sampling), *self._details()])
 
     def _details(self) -> list[str]:
-        details = [self.process]
+        details: list[str] = [self.process]
         if self.quality is not None:
             details.append(f"quality {self.quality}")
         if self.restart_interval:

@@ -24,9 +24,10 @@ LUMINANCE.flags.writeable = False
 
 @cache
 def _scaled() -> NDArray[np.int64]:
-    # libjpeg's jpeg_quality_scaling and jpeg_add_quant_table (baseline: entries limited to 255), for qualities 1 to 100.
+    # libjpeg's jpeg_quality_scaling and jpeg_add_quant_table (baseline: entries up to 255), for qualities 1 to 100.
     percent = np.array([5000 // q if q < 50 else 200 - 2 * q for q in range(1, 101)])
-    return np.clip((LUMINANCE * percent[:, None, None] + 50) // 100, 1, 255)
+    tables: NDArray[np.int64] = np.clip((LUMINANCE * percent[:, None, None] + 50) // 100, 1, 255)
+    return tables
 
 
 def estimate_quality(luminance: NDArray[Any]) -> int | None:
@@ -37,8 +38,11 @@ def estimate_quality(luminance: NDArray[Any]) -> int | None:
 
     Returns:
         The quality whose table is nearest, if no entry is off by more than one (some encoders round otherwise);
-        None for tables that are not libjpeg's scaled ones, for instance Photoshop's or a camera's own.
+        None for tables that are not libjpeg's scaled ones, for instance Photoshop's or a camera's own, or that
+        hold a zero.
     """
+    if np.min(luminance) < 1:
+        return None
     difference = np.abs(_scaled() - np.asarray(luminance, np.int64))
     best = int(difference.sum(axis=(1, 2)).argmin())
     return best + 1 if difference[best].max() <= 1 else None

@@ -1,12 +1,17 @@
 """From coefficients to a picture, as libjpeg makes it."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freqlearn.ycbcr import YCBCR_TO_RGB, mix
 from freqlearn.dct import inverse
+from freqlearn.info import Sampling
+from freqlearn.ycbcr import ycbcr_to_rgb
+
+if TYPE_CHECKING:
+    from freqlearn.image import DCTImage
 
 
 def samples(coefficients: NDArray[np.float32], size_px: tuple[int, int]) -> NDArray[np.float32]:
@@ -20,10 +25,19 @@ def samples(coefficients: NDArray[np.float32], size_px: tuple[int, int]) -> NDAr
         (height, width) float32 in 0..255, not rounded.
     """
     height, width = size_px
-    return np.clip(inverse(coefficients)[:height, :width] + np.float32(128), 0, 255)
+    clipped: NDArray[np.float32] = np.clip(inverse(coefficients)[:height, :width] + np.float32(128), 0, 255)
+    return clipped
 
 
-def upsample(plane: NDArray[np.float32], height: int, width: int, factors: tuple[Fraction, Fraction]) -> NDArray[np.float32]:
+def reduction(sampling: Sampling, component: int) -> tuple[Fraction, Fraction]:
+    """(vertical, horizontal) factors by which a component is smaller than the picture."""
+    h, v = sampling[component]
+    return Fraction(max(v for _, v in sampling), v), Fraction(max(h for h, _ in sampling), h)
+
+
+def upsample(
+    plane: NDArray[np.float32], height: int, width: int, factors: tuple[Fraction, Fraction]
+) -> NDArray[np.float32]:
     """Bring a component to the size of the picture, by the filters of libjpeg's jdsample.c.
 
     A factor of two is the triangle filter ("fancy upsampling"), which is linear interpolation between centred samples;
@@ -54,7 +68,8 @@ def _interpolate(plane: NDArray[np.float32], length: int, factor: Fraction, *, r
     centre = (np.arange(length) + 0.5) / float(factor)
     last = plane.shape[0] - 1
     if repeat:
-        return plane[np.minimum(centre.astype(np.intp), last)]
+        repeated: NDArray[np.float32] = plane[np.minimum(centre.astype(np.intp), last)]
+        return repeated
     position = np.clip(centre - 0.5, 0, last)
     below = position.astype(np.intp)
     above = np.minimum(below + 1, last)
@@ -77,6 +92,26 @@ def to_uint8_rgb(planes: tuple[NDArray[np.float32], ...], color_space: str) -> N
         planes = planes * 3
     elif color_space == "YCbCr":
         y, cb, cr = planes
-        planes = mix(YCBCR_TO_RGB, (y, cb - 128, cr - 128))
-    rgb = np.stack(planes, axis=-1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+        planes = ycbcr_to_rgb(y, cb - 128, cr - 128)
+    rgb: NDArray[np.float32] = np.clip(np.rint(np.stack(planes, axis=-1)), 0, 255)
+    return rgb.astype(np.uint8)
+
+
+def planned_rgb(image: "DCTImage") -> NDArray[np.uint8]:
+    """The picture after an image's plan, from all 192 channels of the operator's result.
+
+    Returns:
+        (height, width, 3) uint8.
+
+    Raises:
+        ValueError: If the plan's output is not a multiple of 8 on both sides.
+    """
+    # The operator needs torch, which a plain decode does not.
+    from freqlearn.channels import ChannelSet
+    from freqlearn.operator import execute
+
+    channels = execute(image, ChannelSet.all()).numpy()  # (192, H/8, W/8)
+    rows, cols = channels.shape[1:]
+    coefficients = channels.reshape(3, 8, 8, rows, cols).transpose(0, 3, 4, 1, 2)  # (3, rows, cols, 8, 8)
+    planes = tuple(samples(plane, (rows * 8, cols * 8)) for plane in coefficients)
+    return to_uint8_rgb(planes, "YCbCr")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import torch
 
 Source: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8] | torch.Tensor | IO[bytes] | Image.Image"
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] "
+    "| NDArray[np.uint8] | torch.Tensor | Image.Image"
 )
 EXPECTED = (
     "a path, bytes, a one-dimensional uint8 array or tensor of a file's bytes, a binary file object, a PIL image "
@@ -64,7 +65,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def load(source: Source) -> Loaded:
     """Turn any source into bytes or pixels.
 
-    Bytes that their owner could change later (bytearray, memoryview, arrays, tensors) are copied, since planes are decoded later.
+    Bytes that their owner could change later (bytearray, memoryview, arrays, tensors) are copied, since planes are
+    decoded later.
 
     Args:
         source: One of the kinds of `Source`.

@@ -1,52 +1,31 @@
-"""RGB and YCbCr as JPEG files use them: BT.601, full range (JFIF 1.02, "Color space")."""
+"""RGB to YCbCr and back, plane by plane, on samples or on coefficients."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-RED, BLUE = 0.299, 0.114
-GREEN = 1 - RED - BLUE
+from freqlearn.color import RGB_TO_YCBCR, YCBCR_TO_RGB
 
-# Rows Y, Cb, Cr; columns R, G, B. Chroma is centred at 0 here; files store it plus 128.
-RGB_TO_YCBCR: NDArray[np.float64] = np.array(
-    [
-        [RED, GREEN, BLUE],
-        [-RED / (2 * (1 - BLUE)), -GREEN / (2 * (1 - BLUE)), 0.5],
-        [0.5, -GREEN / (2 * (1 - RED)), -BLUE / (2 * (1 - RED))],
-    ]
-)
-YCBCR_TO_RGB: NDArray[np.float64] = np.array(
-    [
-        [1, 0, 2 * (1 - RED)],
-        [1, -2 * (1 - BLUE) * BLUE / GREEN, -2 * (1 - RED) * RED / GREEN],
-        [1, 2 * (1 - BLUE), 0],
-    ]
-)
-RGB_TO_YCBCR.flags.writeable = False
-YCBCR_TO_RGB.flags.writeable = False
+Three: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-def mix(matrix: NDArray[np.float64], planes: tuple[NDArray[Any], ...]) -> tuple[NDArray[np.float32], ...]:
-    """Linear combinations of equally shaped planes, samples or coefficients alike.
+def rgb_to_ycbcr(red: NDArray[Any], green: NDArray[Any], blue: NDArray[Any]) -> Three:
+    """Y, Cb, Cr (centred at 0) of equally shaped R, G, B planes, in float32.
 
-    RGB coefficients (of samples minus 128) become YCbCr ones by `RGB_TO_YCBCR` alone: its first row sums to one and
-    the others to zero, so the level shift comes out right.
-
-    Args:
-        matrix: (outputs, inputs) float64.
-        planes: One array per input, all of one shape.
-
-    Returns:
-        One float32 array per output.
+    Coefficients of R, G, B minus 128 become those of Y minus 128, Cb and Cr: the matrix's first row sums to one and the
+    others to zero, so the level shift comes out right.
     """
+    return _mix(RGB_TO_YCBCR, (red, green, blue))
+
+
+def ycbcr_to_rgb(y: NDArray[Any], cb: NDArray[Any], cr: NDArray[Any]) -> Three:
+    """R, G, B of equally shaped Y, Cb, Cr (centred at 0) planes, in float32."""
+    return _mix(YCBCR_TO_RGB, (y, cb, cr))
+
+
+def _mix(matrix: NDArray[np.float64], planes: tuple[NDArray[Any], ...]) -> Three:
+    first, second, third = (plane.astype(np.float32, copy=False) for plane in planes)
     weights = matrix.astype(np.float32)
-    sources = [plane.astype(np.float32, copy=False) for plane in planes]
-    mixed = []
-    for row in weights:
-        total = np.zeros_like(sources[0])
-        for weight, plane in zip(row, sources, strict=True):
-            if weight:
-                total += weight * plane
-        mixed.append(total)
-    return tuple(mixed)
+    a, b, c = (w[0] * first + w[1] * second + w[2] * third for w in weights)
+    return a, b, c

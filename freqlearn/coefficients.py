@@ -1,0 +1,100 @@
+"""One picture's coefficients, decoded when first asked for and shared by all images made from it."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from freqlearn import decoders
+from freqlearn.decoders import Decoded, JpegFile
+from freqlearn.info import ColorSpace, ImageInfo, Sampling
+
+ImageSource: TypeAlias = Literal["native", "jpeg2dct", "pixels", "planes"]
+
+
+class Layout(NamedTuple):
+    """A picture's shape, known before it is decoded.
+
+    Attributes:
+        size_px: (height, width).
+        sampling: (h, v) per component.
+        color_space: What the components are.
+        orientation: EXIF orientation, 1 to 8.
+    """
+
+    size_px: tuple[int, int]
+    sampling: Sampling
+    color_space: ColorSpace
+    orientation: int
+
+
+class Coefficients:
+    """A picture's layout at once, its planes on demand.
+
+    Safe to use from many threads. Pickles the file where there is one, not its planes.
+
+    Attributes:
+        layout: The picture's shape.
+        source: Which decoder the planes come from.
+        file: The JPEG file; None where there is none (pixels, planes).
+        info: The file's headers; None where there is no JPEG file.
+    """
+
+    __slots__ = ("_decoded", "_lock", "file", "info", "layout", "source")
+
+    def __init__(
+        self,
+        layout: Layout,
+        source: ImageSource,
+        *,
+        file: JpegFile | None = None,
+        info: ImageInfo | None = None,
+        decoded: Decoded | None = None,
+    ) -> None:
+        if file is None and decoded is None:
+            raise ValueError("expected a file or decoded planes, got neither")
+        self.layout = layout
+        self.source = source
+        self.file = file
+        self.info = info
+        self._decoded = decoded
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_file(cls, file: JpegFile, info: ImageInfo) -> "Coefficients":
+        """Coefficients of a JPEG file whose headers are read."""
+        layout = Layout(info.size_px, info.sampling, info.color_space, info.orientation)
+        return cls(layout, file.decoder, file=file, info=info)
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether the planes are there already."""
+        return self._decoded is not None
+
+    def decoded(self) -> Decoded:
+        """The planes; the first call decodes them.
+
+        Raises:
+            JpegError: If the file turns out to be damaged.
+        """
+        decoded = self._decoded
+        if decoded is None:
+            with self._lock:
+                decoded = self._decoded
+                if decoded is None and self.file is not None:
+                    decoded = self._decoded = decoders.decode(self.file)
+        return decoded  # type: ignore[return-value]  # one of the two is there, see __init__
+
+    def __reduce__(self) -> tuple[Callable[..., "Coefficients"], tuple[Any, ...]]:
+        if self.file is not None:
+            return _reopen, (self.file._replace(data=bytes(self.file.data)),)
+        return _restore, (self.layout, self.source, self.decoded())
+
+
+def _reopen(file: JpegFile) -> Coefficients:
+    return Coefficients.of_file(file, decoders.read_headers(file))
+
+
+def _restore(layout: Layout, source: ImageSource, decoded: Decoded) -> Coefficients:
+    for array in (*decoded.planes, *decoded.quant_tables):
+        decoders.frozen(array)
+    return Coefficients(layout, source, decoded=decoded)

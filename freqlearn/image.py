@@ -1,0 +1,248 @@
+"""DCTImage: a picture as the 8x8 DCT coefficients that its JPEG file holds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freqlearn import rendering
+from freqlearn.coefficients import Coefficients, ImageSource
+from freqlearn.info import ColorSpace, ImageInfo, Sampling, component_size, describe_layout
+from freqlearn.plan import Plan
+from freqlearn.planes import checked_planes
+from freqlearn.ycbcr import Three, rgb_to_ycbcr
+
+
+class DCTImage:
+    """A picture's coefficients, and what is still to be done to it.
+
+    Immutable, and lazy: headers are read at once, planes at first access, and transforms only add to `plan`. Read one
+    with `freqlearn.read_dct`, or make one with `DCTImage.from_planes`.
+
+    A damaged JPEG file whose end is present shows only when it is decoded: `planes`, `quant_tables`, `complete`,
+    `warnings`, `dequantised()` and `to_rgb()` decode, and may raise `JpegError`; everything else does not.
+    """
+
+    __slots__ = ("_coefficients", "_plan")
+    _coefficients: Coefficients
+    _plan: Plan
+
+    def __init__(self, coefficients: Coefficients, plan: Plan | None = None) -> None:
+        """For the package's own use: see `freqlearn.read_dct` and `DCTImage.from_planes`."""
+        object.__setattr__(self, "_coefficients", coefficients)
+        object.__setattr__(self, "_plan", plan or Plan.identity(coefficients.layout.size_px))
+
+    @classmethod
+    def from_planes(
+        cls,
+        planes: Sequence[NDArray[Any]],
+        quant_tables: Sequence[NDArray[Any]] | None = None,
+        *,
+        size_px: tuple[int, int],
+        sampling: Sequence[tuple[int, int]] | None = None,
+        color_space: ColorSpace | None = None,
+        orientation: int = 1,
+    ) -> "DCTImage":
+        """An image of given coefficients, which are copied.
+
+        Args:
+            planes: (rows, cols, 8, 8) per component, natural order: int16 quantised, or float32.
+            quant_tables: (8, 8) integers in 1..65535 per component; all ones by default.
+            size_px: (height, width) of the picture.
+            sampling: (h, v) per component, 1 to 4 each; all (1, 1) by default.
+            color_space: "gray" (default for one component), "YCbCr" (for three), "RGB", "CMYK", "YCCK" or "unknown".
+            orientation: EXIF orientation, 1 to 8.
+
+        Raises:
+            TypeError: If a plane is neither int16 nor float32, or a table does not hold integers.
+            ValueError: If numbers of components or shapes do not agree, or a value is out of range.
+        """
+        layout, decoded = checked_planes(planes, quant_tables, size_px, sampling, color_space, orientation)
+        return cls(Coefficients(layout, "planes", decoded=decoded))
+
+    @property
+    def planes(self) -> tuple[NDArray[Any], ...]:
+        """(rows, cols, 8, 8) per component as stored in the file, natural order, read-only: int16 quantised.
+
+        float32 where `source` is "pixels". Block counts are those of the component's true size, without MCU padding.
+        Decodes the file at first access.
+        """
+        return self._coefficients.decoded().planes
+
+    @property
+    def quant_tables(self) -> tuple[NDArray[np.uint16], ...]:
+        """(8, 8) uint16 per plane, natural order, read-only; all ones for pixels. Decodes the file at first access."""
+        return self._coefficients.decoded().quant_tables
+
+    @property
+    def complete(self) -> bool:
+        """False if data was missing or damaged, which only `strict=False` allows. Decodes the file at first access."""
+        return self._coefficients.decoded().complete
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of the file. Decodes it at first access."""
+        return self._coefficients.decoded().warnings
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of the file's picture, before the plan; `plan.output_size` is the size after it."""
+        return self._coefficients.layout.size_px
+
+    @property
+    def sampling(self) -> Sampling:
+        """(h, v) sampling factors per plane, as in the file."""
+        return self._coefficients.layout.sampling
+
+    @property
+    def color_space(self) -> ColorSpace:
+        """What the planes are: "gray", "YCbCr", "RGB", "CMYK", "YCCK" or "unknown"."""
+        return self._coefficients.layout.color_space
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1 to 8, not applied; 1 where the file has none."""
+        return self._coefficients.layout.orientation
+
+    @property
+    def source(self) -> ImageSource:
+        """Where the planes come from: decoder "native", "jpeg2dct" or "pixels", or "planes" (`from_planes`)."""
+        return self._coefficients.source
+
+    @property
+    def info(self) -> ImageInfo | None:
+        """The JPEG file's headers; None where `source` is "pixels" or "planes"."""
+        return self._coefficients.info
+
+    @property
+    def jpeg(self) -> bytes | None:
+        """The JPEG file's bytes; None where `source` is "pixels" or "planes"."""
+        file = self._coefficients.file
+        return None if file is None else file.data
+
+    @property
+    def path(self) -> str | None:
+        """The JPEG file's path, where known."""
+        file = self._coefficients.file
+        return None if file is None else file.path
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether the planes are in memory."""
+        return self._coefficients.is_decoded
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the planes take in memory, decoded or not."""
+        sizes = [component_size(self.size_px, self.sampling, i) for i in range(len(self.sampling))]
+        blocks = sum(-(-height // 8) * -(-width // 8) for height, width in sizes)
+        itemsize = self.planes[0].itemsize if self.jpeg is None else np.dtype(np.int16).itemsize
+        return blocks * 64 * itemsize
+
+    @property
+    def plan(self) -> Plan:
+        """What is still to be done: crop, resize, window, flips, colour."""
+        return self._plan
+
+    def with_plan(self, plan: Plan) -> "DCTImage":
+        """The same data, shared, with another plan.
+
+        Raises:
+            TypeError: If it is not a Plan.
+            ValueError: If the plan is for a picture of another size.
+        """
+        if not isinstance(plan, Plan):
+            raise TypeError(f"expected a Plan, got {type(plan).__name__}")
+        if plan.size_px != self.size_px:
+            raise ValueError(
+                f"expected a plan for a picture of (height, width) = {self.size_px}, got one for {plan.size_px}: start "
+                "from the image's own plan, or from Plan.identity(image.size_px)"
+            )
+        return DCTImage(self._coefficients, plan)
+
+    def dequantised(self) -> Three:
+        """Y, Cb, Cr of the file's picture, whatever its colours; the plan is not applied.
+
+        Returns:
+            Three planes (rows, cols, 8, 8) float32, dequantised, natural order. RGB is converted by the linear
+            matrix; gray has zero Cb and Cr on Y's grid. `component_size_px` gives their sizes.
+
+        Raises:
+            JpegError: If the file turns out to be damaged.
+            ValueError: If the planes cannot be made Y, Cb, Cr: four components, or RGB with unequal sampling.
+        """
+        self._require_ycbcr()
+        planes = [_dequantised(plane, table) for plane, table in zip(self.planes, self.quant_tables, strict=True)]
+        if self.color_space == "gray":
+            zero = np.zeros_like(planes[0])
+            return planes[0], zero, zero
+        if self.color_space == "RGB":
+            return rgb_to_ycbcr(*planes)
+        y, cb, cr = planes
+        return y, cb, cr
+
+    def component_size_px(self, component: int) -> tuple[int, int]:
+        """(height, width) in samples of a component of `dequantised()`: 0, 1, 2 for Y, Cb, Cr; before the plan."""
+        if component not in (0, 1, 2):
+            raise ValueError(f"expected component 0 (Y), 1 (Cb) or 2 (Cr), got {component}")
+        return component_size(self.size_px, self.sampling, 0 if self.color_space == "gray" else component)
+
+    def to_rgb(self) -> NDArray[np.uint8]:
+        """The picture as pixels: float IDCT, and chroma brought to size by libjpeg's filters.
+
+        With nothing pending this is the file's picture, at most 3 levels from libjpeg's own decode. With a plan
+        pending it is the picture after the plan, made from the same coefficients that a model would get, so that its
+        size must be a multiple of 8.
+
+        Returns:
+            (height, width, 3) uint8.
+
+        Raises:
+            JpegError: If the file turns out to be damaged.
+            ValueError: If there are four components, or the plan's output is not a multiple of 8.
+        """
+        if not self.plan.is_identity:
+            return rendering.planned_rgb(self)
+        if self.color_space not in ("gray", "YCbCr", "RGB"):
+            self._refuse()
+        height, width = self.size_px
+        planes = []
+        for index, (plane, table) in enumerate(zip(self.planes, self.quant_tables, strict=True)):
+            size_px = component_size(self.size_px, self.sampling, index)
+            samples = rendering.samples(_dequantised(plane, table), size_px)
+            planes.append(rendering.upsample(samples, height, width, rendering.reduction(self.sampling, index)))
+        return rendering.to_uint8_rgb(tuple(planes), self.color_space)
+
+    def _require_ycbcr(self) -> None:
+        equal = len(set(self.sampling)) == 1
+        if self.color_space not in ("gray", "YCbCr") and not (self.color_space == "RGB" and equal):
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ValueError(
+            f"expected gray, YCbCr or equally sampled RGB planes, got {self.color_space}, sampling {self.sampling}: "
+            "read the file with decoder='pixels' (decoder='auto' does so by itself)"
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"DCTImage is immutable: cannot set {name!r}; with_plan() gives a changed copy")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"DCTImage is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[Callable[..., "DCTImage"], tuple[Any, ...]]:
+        return DCTImage, (self._coefficients, self._plan)
+
+    def __repr__(self) -> str:
+        layout = self._coefficients.layout
+        text = (
+            self.info.describe() if self.info else describe_layout(layout.size_px, layout.color_space, layout.sampling)
+        )
+        plan = "" if self.plan.is_identity else f", plan={self.plan}"
+        return f"DCTImage({text}, {self.source}{plan})"
+
+
+def _dequantised(plane: NDArray[Any], table: NDArray[np.uint16]) -> NDArray[np.float32]:
+    product: NDArray[np.float32] = np.multiply(plane, table, dtype=np.float32)
+    return product
