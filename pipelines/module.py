@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import lightning as L
 import torch
@@ -13,8 +13,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.data import Batch, derived_seed
-
-OptimizerName = Literal["sgd", "adam", "adamw"]
+from freqlearn.pipelines.options import OptimizerName
 
 HEADER = "freqlearn"
 """Key of a checkpoint under which freqlearn keeps what it needs to rebuild the model."""
@@ -120,7 +119,8 @@ class Classifier(L.LightningModule):
             loss = loss + penalty
         self.train_accuracy(logits, labels)
         size = len(labels)
-        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size)
+        self.log("loss", loss, prog_bar=True, on_step=True, logger=False)
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
 

@@ -12,28 +12,20 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
+from freqlearn.pipelines.options import Precision
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 
 
-class TrainingInterrupted(Exception):
-    """Ctrl-C stopped a training after a whole step.
-
-    Attributes:
-        checkpoint: The checkpoint to resume from, or None if none was being written.
-    """
-
-    def __init__(self, checkpoint: Path | None) -> None:
-        super().__init__("interrupted" if checkpoint is None else f"interrupted; state saved to {checkpoint}")
-        self.checkpoint = checkpoint
+class Interrupted(Exception):
+    """Ctrl-C; not a KeyboardInterrupt, because Lightning answers that one with sys.exit."""
 
 
 class StopOnInterrupt(Callback):
-    """First Ctrl-C: finish the step, save, raise TrainingInterrupted. Second: stop at once.
+    """First Ctrl-C: finish the step, save, stop. Second: stop at once.
 
     A KeyboardInterrupt in the middle of an optimizer step would leave a state that cannot be resumed exactly.
     """
@@ -77,20 +69,28 @@ class StopOnInterrupt(Callback):
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self._requested:
-            raise TrainingInterrupted(None)
+            raise Interrupted("interrupted without saving")
         self._requested = True
 
     def _stop_if_requested(self, trainer: L.Trainer) -> None:
         if not self._requested:
             return
-        if self.checkpoint is not None:
-            trainer.save_checkpoint(self.checkpoint)
-        raise TrainingInterrupted(self.checkpoint)
+        if self.checkpoint is None:
+            raise Interrupted("interrupted")
+        trainer.save_checkpoint(self.checkpoint)
+        raise Interrupted(f"interrupted after step {trainer.global_step}; state saved to {self.checkpoint}")
 
     def _restore(self) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
             self._previous = None
+
+
+class _ProgressBar(RichProgressBar):
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)  # the number of the log folder says nothing about the training
+        return metrics
 
 
 def make_trainer(
@@ -135,9 +135,10 @@ def make_trainer(
                     enable_version_counter=False,
                 )
             )
+        all_callbacks.append(LearningRateMonitor(logging_interval="epoch"))
         all_callbacks.append(ModelCheckpoint(output, filename=Path(LAST).stem, enable_version_counter=False))
     if progress:
-        all_callbacks.append(RichProgressBar())
+        all_callbacks.append(_ProgressBar(console_kwargs={"stderr": True}))  # stdout is for results
     with quiet_lightning():
         return L.Trainer(
             max_epochs=epochs,
@@ -154,6 +155,27 @@ def make_trainer(
             log_every_n_steps=10,
             use_distributed_sampler=False,
         )
+
+
+def fit(
+    trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, *, resume: Path | None = None
+) -> None:
+    """Train quietly.
+
+    Args:
+        trainer: From `make_trainer`.
+        module: What to train.
+        data: What to train it on.
+        resume: Checkpoint to continue from; read with weights_only, so it runs no code.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C; the message says what was saved.
+    """
+    try:
+        with quiet_lightning():
+            trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    except Interrupted as stop:
+        raise KeyboardInterrupt(str(stop)) from None
 
 
 @contextmanager

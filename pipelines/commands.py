@@ -1,0 +1,133 @@
+"""What the `freqlearn` command runs: each function calls the library and prints.
+
+Light to import, so that `--help` is quick: the library is imported when a command runs.
+"""
+
+import json as json_format
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from freqlearn.pipelines.options import Accelerator, TrainOptions
+
+
+def train(options: TrainOptions) -> None:
+    """Train a classifier on a folder of images.
+
+    Writes best.ckpt, last.ckpt, config.yaml and logs (CSV and TensorBoard) to the output folder. A checkpoint carries
+    all that its model assumes of its input, so `freqlearn evaluate` and `freqlearn predict` need nothing else.
+    """
+    from freqlearn.pipelines.training import train as run
+
+    result = run(options)
+    accuracy = "" if result.accuracy is None else f", validation accuracy {result.accuracy:.2%}"
+    _write(f"{result.checkpoint}: {result.steps} steps{accuracy}")
+
+
+def evaluate(
+    checkpoint: Path,
+    *,
+    data: Path,
+    batch_size: int = 64,
+    workers: int | None = None,
+    accelerator: Accelerator = "auto",
+    per_class: bool = False,
+    json: bool = False,
+    progress: bool = True,
+) -> None:
+    """Evaluate a checkpoint on a folder of images.
+
+    Args:
+        checkpoint: A file that `freqlearn train` wrote.
+        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. Of the very folder that training held a part out of,
+            only that part is evaluated.
+        batch_size: Images a step.
+        workers: Loader processes; by default the number of cores, at most 4.
+        accelerator: Device to compute on.
+        per_class: Also print the accuracy of every class.
+        json: Print one JSON object instead of text.
+        progress: Show a progress bar.
+    """
+    from freqlearn.pipelines.evaluation import evaluate as run
+
+    result = run(checkpoint, data, batch_size=batch_size, workers=workers, accelerator=accelerator, progress=progress)
+    if json:
+        facts = asdict(result)
+        _write(json_format.dumps(facts if per_class else {k: v for k, v in facts.items() if k != "per_class"}))
+        return
+    part = " that training held out" if result.held_out else ""
+    _write(f"{result.images} images{part} of {result.data}")
+    _write(f"input     {result.channels}, {result.in_channels} channels, {result.bytes_per_image:,} bytes an image")
+    _write(f"top-1     {result.top1:.2%}")
+    if result.top5 is not None:
+        _write(f"top-5     {result.top5:.2%}")
+    _write(f"loss      {result.loss:.4f}")
+    if per_class:
+        width = max(map(len, result.per_class))
+        for name, accuracy in result.per_class.items():
+            _write(f"  {name:<{width}}  {accuracy:.2%}")
+
+
+def predict(checkpoint: Path, files: list[Path], *, top: int = 5, batch_size: int = 32, json: bool = False) -> int:
+    """Name the likeliest classes of image files.
+
+    A file that cannot be read is reported, the others are predicted all the same, and the exit status is 1.
+
+    Args:
+        checkpoint: A file that `freqlearn train` wrote.
+        files: Images (JPEG, PNG, ...); a folder stands for all images below it.
+        top: How many classes to name.
+        batch_size: Images to compute at once.
+        json: Print one JSON object a file instead of text.
+    """
+    from freqlearn.pipelines.prediction import predict as run
+
+    failed = False
+    for prediction in run(checkpoint, files, top=top, batch_size=batch_size):
+        failed |= prediction.error is not None
+        if json:
+            _write(json_format.dumps(_as_json(prediction)))
+        elif prediction.error is not None:
+            sys.stderr.write(f"{prediction.file}: {' '.join(prediction.error.split())}\n")
+        else:
+            _write(f"{prediction.file}:")
+            for name, probability in prediction.top:
+                _write(f"  {probability:7.2%}  {name}")
+    return int(failed)
+
+
+def info(files: list[Path]) -> int:
+    """Say what the headers of JPEG files hold, or what a checkpoint was trained for.
+
+    Args:
+        files: JPEG files, or checkpoints (.ckpt).
+    """
+    from freqlearn.pipelines.checkpoint import read_header
+    from freqlearn.reading import read_info
+
+    failed = False
+    for file in files:
+        try:
+            if file.suffix == ".ckpt":
+                header = read_header(file)
+                about: Any = f"{header.network} on {header.spec}; classes: {', '.join(header.classes)}"
+            else:
+                about = read_info(file)
+            _write(f"{file}: {about}")
+        except (ValueError, OSError) as error:
+            failed = True
+            message = " ".join(str(error).split())
+            sys.stderr.write(f"{message if message.startswith(str(file)) else f'{file}: {message}'}\n")
+    return int(failed)
+
+
+def _as_json(prediction: Any) -> dict[str, Any]:
+    if prediction.error is not None:
+        return {"file": str(prediction.file), "error": prediction.error}
+    top = [{"class": name, "probability": probability} for name, probability in prediction.top]
+    return {"file": str(prediction.file), "top": top}
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
