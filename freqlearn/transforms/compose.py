@@ -1,6 +1,6 @@
 """Compose that notices torchvision transforms which would silently do nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from torchvision.transforms import v2
@@ -41,7 +41,7 @@ class Compose(v2.Compose):
                 raise TypeError(f"torchvision's {name} would leave a DCTImage as it is: {way_out}")
 
 
-def _flat(transforms: Sequence[Any]) -> Iterator[Any]:
+def _flat(transforms: Iterable[Any]) -> Iterator[Any]:
     for step in transforms:
         if isinstance(step, _CONTAINERS):
             yield from _flat(step.transforms)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from freqlearn.image import DCTImage
-from freqlearn.reading import read_dct
+from freqlearn.reading import DEFAULT_MAX_PIXELS, Decoder, read_dct
 
 
 class ReadDCT(nn.Module):
@@ -17,10 +17,10 @@ class ReadDCT(nn.Module):
     Args:
         decoder: "auto", "native", "jpeg2dct" or "pixels".
         strict: whether a damaged file is an error; otherwise what could be read is kept.
-        max_pixels: larger pictures are refused before anything is allocated; None: `read_dct`'s default.
+        max_pixels: larger pictures are refused before anything is allocated.
     """
 
-    def __init__(self, *, decoder: str = "auto", strict: bool = True, max_pixels: int | None = None) -> None:
+    def __init__(self, *, decoder: Decoder = "auto", strict: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         super().__init__()
         self.decoder = decoder
         self.strict = strict
@@ -32,12 +32,11 @@ class ReadDCT(nn.Module):
         Raises:
             JpegError: if the file is damaged or unsupported.
         """
-        img = source if isinstance(source, DCTImage) else self._read(source)
+        if isinstance(source, DCTImage):
+            img = source
+        else:
+            img = read_dct(source, decoder=self.decoder, strict=self.strict, max_pixels=self.max_pixels)
         return (img, *others) if others else img
-
-    def _read(self, source: Any) -> DCTImage:
-        limit = {} if self.max_pixels is None else {"max_pixels": self.max_pixels}
-        return read_dct(source, decoder=self.decoder, strict=self.strict, **limit)
 
     def extra_repr(self) -> str:
         """The options."""

@@ -1,0 +1,148 @@
+"""Whole pipelines for classification, from an InputSpec: bytes in, standardised tensor out.
+
+For a spec of kind "rgb" they are torchvision's own pipeline, with the same options and the same boxes for the same
+seed, so that an RGB baseline differs in its input only.
+"""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+from PIL import Image, ImageOps
+from torch import nn
+from torchvision.transforms import v2
+
+from freqlearn import transforms as fl
+from freqlearn.image import DCTImage
+from freqlearn.reading import Decoder
+from freqlearn.spec import InputSpec
+
+Jitter = float | Sequence[float] | None
+
+
+def classification_train(
+    spec: InputSpec,
+    *,
+    crop: Literal["random_resized", "none"] = "random_resized",
+    scale: tuple[float, float] = (0.08, 1.0),
+    ratio: tuple[float, float] = (3.0 / 4.0, 4.0 / 3.0),
+    hflip: float = 0.5,
+    brightness: Jitter = None,
+    contrast: Jitter = None,
+    saturation: Jitter = None,
+    hue: Jitter = None,
+    exif_orientation: bool = False,
+    decoder: Decoder = "auto",
+    strict: bool = True,
+) -> Callable[[Any], torch.Tensor]:
+    """The usual training augmentation: random resized crop, flip, and colour jitter if asked for.
+
+    Args:
+        spec: what the model expects.
+        crop: "random_resized", or "none" for pictures that are `spec.size_px` square already.
+        scale: smallest and largest share of the picture's area for the crop.
+        ratio: smallest and largest width / height of the crop.
+        hflip: probability of mirroring.
+        brightness: as in ColorJitter; None: unchanged.
+        contrast: likewise.
+        saturation: likewise.
+        hue: likewise.
+        exif_orientation: whether to turn pictures upright first; ImageFolder does not.
+        decoder: as in `freqlearn.read_dct`; of no effect for "rgb".
+        strict: as in `freqlearn.read_dct`; of no effect for "rgb".
+
+    Returns:
+        A transform from bytes, a path or a DCTImage to (C, size_px/8, size_px/8) float32, or (3, size_px, size_px) for
+        "rgb".
+    """
+    if crop not in ("random_resized", "none"):
+        raise ValueError(f'expected crop as "random_resized" or "none", got {crop!r}')
+    make: Any = v2 if spec.kind == "rgb" else fl
+    resized_crop = make.RandomResizedCrop(spec.size_px, scale=scale, ratio=ratio)
+    steps: list[Callable[..., Any]] = [resized_crop if crop == "random_resized" else _ExpectSize(spec.size_px)]
+    if hflip:
+        steps.append(make.RandomHorizontalFlip(hflip))
+    if any(value is not None for value in (brightness, contrast, saturation, hue)):
+        steps.append(make.ColorJitter(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue))
+    return _pipeline(spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict)
+
+
+def classification_eval(
+    spec: InputSpec, *, exif_orientation: bool = False, decoder: Decoder = "auto", strict: bool = True
+) -> Callable[[Any], torch.Tensor]:
+    """The usual evaluation: short side to `spec.resize_px` (if any), then the centre `spec.size_px` square.
+
+    Args:
+        spec: what the model expects.
+        exif_orientation: whether to turn pictures upright first; ImageFolder does not.
+        decoder: as in `freqlearn.read_dct`; of no effect for "rgb".
+        strict: as in `freqlearn.read_dct`; of no effect for "rgb".
+
+    Returns:
+        A transform from bytes, a path or a DCTImage to (C, size_px/8, size_px/8) float32, or (3, size_px, size_px) for
+        "rgb".
+    """
+    make: Any = v2 if spec.kind == "rgb" else fl
+    steps: list[Callable[..., Any]] = [] if spec.resize_px is None else [make.Resize(spec.resize_px)]
+    steps.append(make.CenterCrop(spec.size_px))
+    return _pipeline(spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict)
+
+
+def _pipeline(
+    spec: InputSpec, steps: list[Callable[..., Any]], *, exif_orientation: bool, decoder: Decoder, strict: bool
+) -> Callable[[Any], torch.Tensor]:
+    if spec.kind == "rgb":
+        to_tensor = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(spec.mean, spec.std)]
+        return v2.Compose([_ReadRGB(exif_orientation=exif_orientation), *steps, *to_tensor])
+    upright = [fl.ExifOrient()] if exif_orientation else []
+    return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, fl.ToFrequencyTensor(spec)])
+
+
+class _ReadRGB(nn.Module):
+    """Bytes, path, binary file, PIL image or DCTImage to a PIL image in RGB, decoded by Pillow (but for a DCTImage)."""
+
+    def __init__(self, *, exif_orientation: bool) -> None:
+        super().__init__()
+        self.exif_orientation = exif_orientation
+
+    def forward(self, source: Any) -> Image.Image:
+        """Decode `source`."""
+        if isinstance(source, DCTImage):
+            img = source.with_plan(source.plan.orient(source.orientation)) if self.exif_orientation else source
+            return Image.fromarray(img.to_rgb())
+        if isinstance(source, Image.Image):
+            return self._upright(source).convert("RGB")
+        file = source if isinstance(source, (str, os.PathLike)) or hasattr(source, "read") else io.BytesIO(source)
+        with Image.open(file) as image:
+            return self._upright(image).convert("RGB")
+
+    def _upright(self, image: Image.Image) -> Image.Image:
+        return ImageOps.exif_transpose(image) if self.exif_orientation else image
+
+    def extra_repr(self) -> str:
+        """The option."""
+        return f"exif_orientation={self.exif_orientation}"
+
+
+class _ExpectSize(nn.Module):
+    """Let pictures of one size through, and say what to do about others."""
+
+    def __init__(self, size_px: int) -> None:
+        super().__init__()
+        self.size_px = size_px
+
+    def forward(self, picture: Any) -> Any:
+        """The picture as it is."""
+        height, width = picture.plan.output_size if isinstance(picture, DCTImage) else picture.size[::-1]
+        if (height, width) != (self.size_px, self.size_px):
+            raise ValueError(
+                f'crop="none" expected pictures of {self.size_px}x{self.size_px} px, got {height}x{width} (height x '
+                'width); crop="random_resized" takes any size'
+            )
+        return picture
+
+    def extra_repr(self) -> str:
+        """The size."""
+        return f"size_px={self.size_px}"
