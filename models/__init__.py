@@ -11,12 +11,14 @@ from freqlearn.models.resnet import (
     resnet101,
     resnet152,
 )
+from freqlearn.models.small import FrequencySmall, small
 from freqlearn.models.weights import Mismatch, NotLoaded, load_rgb_weights
 
 __all__ = [
     "FrequencyGate",
     "FrequencyMobileNetV2",
     "FrequencyResNet",
+    "FrequencySmall",
     "Mismatch",
     "NotLoaded",
     "load_dctnet_weights",
@@ -27,4 +29,5 @@ __all__ = [
     "resnet50",
     "resnet101",
     "resnet152",
+    "small",
 ]

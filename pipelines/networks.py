@@ -40,11 +40,13 @@ def build_network(
     if spec.kind == "rgb":
         if gate or stage2_stride != 2:
             raise ValueError("a gate and stage2_stride are for frequency channels; the spec is of kind rgb")
+        if name == "small":
+            raise ValueError("the network `small` is for frequency channels; for pixels choose resnet18 or larger")
         rgb: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
         return rgb
-    options = {} if name == "mobilenet_v2" else {"stage2_stride": stage2_stride}
-    if name == "mobilenet_v2" and stage2_stride != 2:
-        raise ValueError("stage2_stride is for ResNets; mobilenet_v2 has none")
+    options = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
+    if not options and stage2_stride != 2:
+        raise ValueError(f"stage2_stride is for ResNets; {name} has none")
     network: nn.Module = getattr(models, name)(spec=spec, num_classes=num_classes, **options)
     if not gate:
         return network

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-NetworkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2"]
+NetworkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "small"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]

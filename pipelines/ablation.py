@@ -1,0 +1,48 @@
+"""Ranking by ablation: how much a trained model's loss rises when a channel is replaced by its mean."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
+
+
+@torch.inference_mode()
+def loss_increase(
+    model: nn.Module, loader: DataLoader[Any], *, channels: int, advance: Callable[[], object] = lambda: None
+) -> NDArray[np.float64]:
+    """Return, for each channel, the mean cross entropy without it minus that with all, (channels,) float64 in nats.
+
+    Negative where the model does better without.
+
+    Args:
+        model: (N, channels, h, w) standardised maps -> (N, classes) logits; it is put into evaluation mode.
+        loader: Yields ((N, channels, h, w) float32, (N,) int64).
+        channels: Number of channels.
+        advance: Called after each batch.
+
+    Raises:
+        ValueError: If the loader is empty.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    sums = torch.zeros(channels + 1, dtype=torch.float64)  # the last one with all channels
+    images = 0
+    for maps, labels in loader:
+        maps, labels = maps.to(device), labels.to(device)
+        images += len(labels)
+        sums[channels] += cross_entropy(model(maps), labels, reduction="sum").item()
+        for channel in range(channels):
+            kept = maps[:, channel].clone()
+            maps[:, channel] = 0  # standardised: the mean
+            sums[channel] += cross_entropy(model(maps), labels, reduction="sum").item()
+            maps[:, channel] = kept
+        advance()
+    if not images:
+        raise ValueError("expected images to measure the loss on, got none")
+    increase: NDArray[np.float64] = ((sums[:channels] - sums[channels]) / images).numpy()
+    return increase

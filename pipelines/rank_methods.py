@@ -1,0 +1,146 @@
+"""The three ways to rank: by the gate, by energy, by ablation."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from freqlearn.pipelines.ablation import loss_increase
+from freqlearn.pipelines.checkpoint import Header, load_checkpoint, read_header
+from freqlearn.pipelines.data import ImageDataset, make_loader
+from freqlearn.pipelines.datamodule import ImageData
+from freqlearn.pipelines.energy import share_of_variance
+from freqlearn.pipelines.folders import ClassFolder, DataFolders
+from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, check_not_collapsed, mean_probability
+from freqlearn.pipelines.inputs import eval_transform, train_transform
+from freqlearn.pipelines.measuring import available_threads
+from freqlearn.pipelines.module import Optimisation
+from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.trainer import LAST, make_trainer, quiet_lightning
+from freqlearn.pipelines.training import train
+from freqlearn.spec import InputSpec
+
+SPEC = "spec.json"
+"""File of the 192 channels' mean and standard deviation, in a ranking's folder."""
+
+# Enough for a probability: its standard error over 5000 images is below 0.01.
+_MOST_IMAGES = 5000
+
+_log = logging.getLogger(__name__)
+
+Measured = tuple[NDArray[np.float64], dict[str, Any]]
+"""(192,) importances, and facts for `Importance.measured_on`."""
+
+
+def by_energy(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+    """Rank by share of variance; needs no training."""
+    return share_of_variance(variance), {"images": min(len(folders.train), options.stats_images)}
+
+
+def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+    """Train a gate in front of the network, then take each switch's mean probability over the training images."""
+    header = Header(
+        network=options.model,
+        arguments={"gate": True},
+        spec=spec,
+        classes=folders.train.classes,
+        training={**options.plain(), "files": len(folders.train), "fingerprint": folders.train.fingerprint()},
+        held_out=folders.held_out,
+    )
+    output = options.folder
+    workers = _workers(options)
+    data = ImageData(
+        folders.train,
+        None,
+        train_transform=train_transform(spec, options.augment),
+        eval_transform=eval_transform(spec),
+        batch_size=options.batch_size,
+        workers=workers,
+        seed=options.seed,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        classifier = GatedClassifier(
+            header.build(),
+            lambda_=options.lambda_,
+            gate_lr=options.gate_lr,
+            temperature=options.temperature,
+            final_temperature=options.final_temperature,
+            num_classes=len(header.classes),
+            optimisation=Optimisation(optimizer="adam", lr=options.lr),
+            steps=options.epochs * data.batches_per_epoch,
+            header=header.to_dict(),
+            seed=options.seed,
+        )
+        trainer = make_trainer(
+            epochs=options.epochs,
+            output=output,
+            monitor=None,
+            precision=options.precision,
+            accelerator=options.accelerator,
+            callbacks=[CollapseGuard()],
+            progress=options.progress,
+        )
+        _log.info(
+            "Training a gate in front of %s on %d images, %d epochs", options.model, len(folders.train), options.epochs
+        )
+        resumed = output / LAST if options.resume and (output / LAST).is_file() else None
+        if resumed is not None:
+            _check_same_files(read_header(resumed), folders.train, resumed)
+        with quiet_lightning():
+            trainer.fit(classifier, data, ckpt_path=resumed, weights_only=True)
+            facts = _accuracy(trainer, classifier, folders.val, options, spec)
+        sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)
+        probability = mean_probability(classifier.gate, _loader(sample, options, spec))
+    check_not_collapsed(probability, price=float(classifier.price), step=trainer.global_step)
+    facts |= {"images": len(sample), "lambda": options.lambda_, "lambda at the end": float(classifier.price)}
+    return probability.double().numpy(), facts
+
+
+def _accuracy(
+    trainer: Any, classifier: GatedClassifier, val: ClassFolder | None, options: RankOptions, spec: InputSpec
+) -> dict[str, Any]:
+    """Accuracy on the validation files with each image's own switches."""
+    if val is None:
+        return {}
+    metrics = trainer.validate(classifier, _loader(val, options, spec), verbose=False)
+    return {"accuracy of the gated model": round(float(metrics[0]["val/accuracy"]), 4)}
+
+
+def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+    """Train the network on all channels, then take each of them away in turn."""
+    if folders.val is None:
+        raise ValueError("ablation measures the loss on validation files, and there are none")
+    folder = options.folder / "model"
+    resume = options.resume and (folder / LAST).is_file()
+    training = options.training()
+    result = train(replace(training, output=folder, spec=str(options.folder / SPEC), resume=resume))
+    sample = folders.val.sample(options.ablation_images, seed=options.seed)
+    loader = _loader(sample, options, spec)
+    model = load_checkpoint(result.checkpoint).model
+    values = loss_increase(model, loader, channels=spec.in_channels)
+    accuracy = None if result.accuracy is None else round(result.accuracy, 4)
+    return values, {"images": len(sample), "accuracy of the model with all channels": accuracy}
+
+
+def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> DataLoader[Any]:
+    return make_loader(
+        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, workers=_workers(options)
+    )
+
+
+def _workers(options: RankOptions) -> int:
+    return min(available_threads(), 4) if options.workers is None else options.workers
+
+
+def _check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
+    if header.training.get("fingerprint") != files.fingerprint():
+        raise ValueError(
+            f"{files.root}: not the {header.training.get('files')} files that {checkpoint} was trained on; a resumed "
+            "ranking needs the same ones"
+        )

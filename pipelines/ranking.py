@@ -1,0 +1,171 @@
+"""`freqlearn rank`: from a folder of images to the importance of the 192 channels, and its heatmap."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from freqlearn import atomic
+from freqlearn.channels import ChannelSet
+from freqlearn.indexing import label
+from freqlearn.pipelines import heatmap
+from freqlearn.pipelines.energy import measure_all_channels
+from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
+from freqlearn.pipelines.importance import JSON_NAME, Importance
+from freqlearn.pipelines.inputs import read_spec
+from freqlearn.pipelines.networks import default_size_px
+from freqlearn.pipelines.rank_methods import SPEC, by_ablation, by_energy, by_gate
+from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.trainer import LAST
+from freqlearn.spec import InputSpec
+
+CONFIG = "config.yaml"
+
+# What may differ between a run and its continuation.
+_FREE_ON_RESUME = {
+    "epochs",
+    "top",
+    "accelerator",
+    "workers",
+    "precision",
+    "resume",
+    "progress",
+    "output",
+    "ablation_images",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """What came of a ranking.
+
+    Attributes:
+        importance: The 192 numbers.
+        selected: The most important channels.
+        spec: Mean and standard deviation of all 192 channels; `spec.select(selected)` is a model's input.
+        folder: Where the files are.
+        seconds: Time it took.
+    """
+
+    importance: Importance
+    selected: ChannelSet
+    spec: InputSpec
+    folder: Path
+    seconds: float
+
+    def __str__(self) -> str:
+        where = self.importance.measured_on
+        value = self.importance.values
+        order = [channel for channel in self.importance.ranking() if channel in self.selected]
+        listed = [f"{label(channel)} {value[channel]:.3g}" for channel in order]
+        rows = ["   ".join(f"{entry:<14}" for entry in listed[i : i + 6]).rstrip() for i in range(0, len(listed), 6)]
+        shares = self.importance.summary()
+        share_text = ", ".join(f"{share:.1%} in {name}" for name, share in shares.items() if not name.startswith("low"))
+        files = "importance.json, importance.csv, heatmap.png, heatmap.svg, spec.json"
+        return "\n".join(
+            [
+                f"{len(self.selected)} most important of 192 channels, by {self.importance.method} "
+                f"({self.importance.unit}), on {where['images']} images of {where['folder']}:",
+                *(f"  {row}" for row in rows),
+                self.selected.describe(),
+                f"Of all importance, {share_text}; {shares[_LOWEST]:.1%} in the lowest 16 frequencies (v, u < 4).",
+                f"Wrote {self.folder}/: {files}",
+            ]
+        )
+
+
+_LOWEST = "lowest 16 frequencies"
+
+
+def rank(options: RankOptions) -> Ranking:
+    """Rank the 192 channels on a folder of images.
+
+    Writes importance.json, importance.csv, heatmap.png, heatmap.svg, spec.json and config.yaml to the output folder,
+    and for the methods that train last.ckpt and logs/. The caller's random state is left as it was.
+
+    Args:
+        options: What to rank on, and how.
+
+    Raises:
+        ValueError: For a mistake in the options or the data.
+        GateCollapseError: If the gate switched everything off.
+        TrainingInterrupted: On Ctrl-C while training, after the state was saved.
+    """
+    begin = time.perf_counter()
+    folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
+    folder = options.folder
+    spec, variance = _resumed(options) if options.resume else _fresh(options, folders)
+    measure = {"gate": by_gate, "ablation": by_ablation, "energy": by_energy}[options.method]
+    values, facts = measure(options, folders, spec, variance)
+    importance = Importance(values, options.method, _measured_on(options, folders, spec, facts))
+    selected = importance.top(options.top)
+    heatmap.draw(importance, folder, selected=selected)
+    importance.save(folder)  # last: its presence means that the ranking is complete
+    return Ranking(
+        importance=importance, selected=selected, spec=spec, folder=folder, seconds=time.perf_counter() - begin
+    )
+
+
+def _fresh(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
+    folder = options.folder
+    for name in (JSON_NAME, LAST):
+        if (folder / name).exists():
+            raise ValueError(f"{folder}: holds another ranking ({name}); choose another output, or resume that one")
+    spec, variance = _spec(options, folders.train)
+    folder.mkdir(parents=True, exist_ok=True)
+    spec.save(folder / SPEC)
+    atomic.write_text(folder / CONFIG, yaml.safe_dump(options.plain() | {"output": str(folder)}, sort_keys=False))
+    return spec, variance
+
+
+def _resumed(options: RankOptions) -> tuple[InputSpec, NDArray[np.float64]]:
+    config = options.folder / CONFIG
+    if not config.is_file():
+        raise ValueError(f"{config}: no such file, so there is no ranking to resume; leave out resume to start")
+    before = yaml.safe_load(config.read_text(encoding="utf-8"))
+    now = options.plain()
+    for name in sorted(set(now) - _FREE_ON_RESUME):
+        if before.get(name) != now[name]:
+            raise ValueError(
+                f"{options.folder}: was begun with {name} {before.get(name)}, and now it is {now[name]}; a resumed "
+                f"ranking keeps its options: use --config {config}"
+            )
+    spec = InputSpec.load(options.folder / SPEC)
+    return spec, np.square(np.asarray(spec.std))
+
+
+def _spec(options: RankOptions, train_files: ClassFolder) -> tuple[InputSpec, NDArray[np.float64]]:
+    if options.spec is not None:
+        spec = read_spec(options.spec)
+        if spec.channels is None or len(spec.channels) != len(ChannelSet.all()):
+            raise ValueError(f"{options.spec}: expected a spec of all 192 channels to rank, got {spec}")
+        spec = spec.select(ChannelSet.all())
+        return spec, np.square(np.asarray(spec.std))
+    size_px = options.size_px or default_size_px(options.model, "dct")
+    resize_px = options.resize_px
+    if resize_px is None and options.augment == "standard":
+        resize_px = round(size_px * 8 / 7)
+    return measure_all_channels(
+        train_files, size_px=size_px, resize_px=resize_px, images=options.stats_images, seed=options.seed
+    )
+
+
+def _measured_on(
+    options: RankOptions, folders: DataFolders, spec: InputSpec, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    trained = {} if options.method == "energy" else {"model": options.model, "epochs": options.epochs}
+    return {
+        "folder": str(folders.train.root),
+        "classes": len(folders.train.classes),
+        **trained,
+        **facts,
+        "seed": options.seed,
+        "spec": f"{spec}; {spec.source}",
+        "freqlearn": version("freqlearn"),
+    }
