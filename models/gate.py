@@ -15,9 +15,6 @@ from freqlearn.models._inputs import check_maps
 from freqlearn.models._running_importance import RunningImportance
 from freqlearn.models._switch import likelier_switches, sampled_switches
 
-# torch.fx (torchvision's create_feature_extractor) cannot trace an `if` on a shape: the check is a leaf to it.
-torch.fx.wrap("check_maps")
-
 
 class FrequencyGate(nn.Module):
     """Switches each frequency channel on or off, image by image, and learns which ones a model needs.
@@ -29,6 +26,9 @@ class FrequencyGate(nn.Module):
       a lambda is added to the loss, so that a channel stays on only where it pays;
     - dynamic (evaluation mode): every image has its own switches, on where on is likelier; deterministic;
     - static (after ``freeze(k)``): the k most important channels for every image; nothing else is computed.
+
+    The gate remembers its last batch, so torch.fx cannot trace it: give torchvision's ``create_feature_extractor`` the
+    argument ``tracer_kwargs={"leaf_modules": [FrequencyGate]}``.
 
     Args:
         channels: The channels of the maps; a number n stands for the first n in index order (192: all).
