@@ -1,9 +1,10 @@
-"""The InputSpecs that have a name: those of published models."""
+"""The InputSpecs that have a name: those of published models, and photos in general."""
 
 import difflib
 from collections.abc import Callable
 
 from freqlearn.channels import ChannelSet
+from freqlearn.measured import IMAGENET_448_MEAN, IMAGENET_448_STD, IMAGENET_896_MEAN, IMAGENET_896_STD
 from freqlearn.published import DCTNET_MEAN, DCTNET_STD_OF_IMAGE_MEANS
 from freqlearn.spec import InputSpec
 
@@ -30,6 +31,11 @@ def _imagenet_rgb() -> InputSpec:
     return InputSpec("rgb", None, mean, std, 224, 256, source="ImageNet's pixels in 0..1, as torchvision's models use")
 
 
+def _imagenet(mean: tuple[float, ...], std: tuple[float, ...], size_px: int, resize_px: int) -> Callable[[], InputSpec]:
+    source = "freqlearn stats over 400 ImageNet photos; std of coefficients"
+    return lambda: InputSpec("dct", ChannelSet.all(), mean, std, size_px, resize_px, source=source)
+
+
 def _dctnet(channels: ChannelSet, size_px: int, resize_px: int) -> Callable[[], InputSpec]:
     source = "DCTNet's published upscaled-static numbers: std of each image's mean over its blocks, not of coefficients"
 
@@ -43,6 +49,8 @@ def _dctnet(channels: ChannelSet, size_px: int, resize_px: int) -> Callable[[], 
 
 _BUILDERS: dict[str, Callable[[], InputSpec]] = {
     "imagenet-rgb": _imagenet_rgb,
+    "imagenet-448": _imagenet(IMAGENET_448_MEAN, IMAGENET_448_STD, 448, 512),
+    "imagenet-896": _imagenet(IMAGENET_896_MEAN, IMAGENET_896_STD, 896, 1024),
     "dctnet-resnet50-24": _dctnet(ChannelSet.square(24), 448, 512),
     "dctnet-resnet50-32": _dctnet(ChannelSet.square(32), 448, 512),
     "dctnet-resnet50-48": _dctnet(ChannelSet.square(48), 448, 512),

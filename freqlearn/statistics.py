@@ -207,7 +207,8 @@ class ChannelStatistics:
         if len(channels) != self.num_channels:
             raise ValueError(f"expected {self.num_channels} channels, got {channels}")
         deviation = self.std if std == "coefficients" else self.std_of_image_means
-        constant = [index for index, value in zip(channels, deviation, strict=True) if value < _LEAST_STD]
+        varies = (self.std >= _LEAST_STD) & (deviation > 0)
+        constant = [index for index, varying in zip(channels, varies, strict=True) if not varying]
         if constant:
             some = ", ".join(label(i) for i in constant[:4]) + (", ..." if len(constant) > 4 else "")
             raise ValueError(

@@ -246,3 +246,17 @@ def test_imagenet_rgb_is_what_torchvision_uses():
     assert list(ours.std) == list(theirs.std)
     assert ([ours.size_px], [ours.resize_px]) == (theirs.crop_size, theirs.resize_size)
     assert theirs.interpolation.value == ours.resampling
+
+
+@pytest.mark.parametrize(("size", "resize"), [(448, 512), (896, 1024)])
+def test_imagenet_presets_hold_the_coefficients_std(size, resize):
+    made = InputSpec.preset(f"imagenet-{size}")
+    assert made.channels == ChannelSet.all()
+    assert (made.size_px, made.resize_px) == (size, resize)
+    published = InputSpec.preset("dctnet-resnet50-192")
+    # DCTNet's std is that of image means: about half of the coefficients' for Y(0,0), less than a tenth for Y(0,1).
+    assert 1.5 < made.std[0] / published.std[0] < 2.5
+    assert made.std[1] / published.std[1] > 10
+    # Brightness and colour of the average photo agree within three standard errors of 400 photos.
+    for index in (0, 64, 128):
+        assert abs(made.mean[index] - published.mean[index]) < 3 * published.std[index] / 400**0.5
