@@ -1,5 +1,6 @@
 #include "decoder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "application.hpp"
@@ -40,6 +41,9 @@ class Decoder {
   void handle_end(const Segment& segment);
   void first_scan(const Segment& segment);
   void read_scan(const ScanHeader& header, std::size_t data_offset);
+  [[nodiscard]] bool has_planes() const {
+    return std::ranges::any_of(result_.planes, [](const Plane& plane) { return plane.allocated(); });
+  }
   void finish();
 
   Bytes data_;
@@ -73,8 +77,7 @@ Decoded Decoder::run() {
     if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, warnings_);
   } catch (const JpegError& error) {
     const bool damage = error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::truncated;
-    const bool claim_refused = !progression_.has_value();
-    if (strict_ || !damage || claim_refused) throw;
+    if (strict_ || !damage || !has_planes()) throw;
     warnings_.add(error.message());
     result_.complete = false;
   }
@@ -172,22 +175,21 @@ bool Decoder::handle_scan(const Segment& segment) {
     has_table_[i] = true;
   }
   if (depth_ == Depth::headers) return false;
-  if (depth_ == Depth::structure) {
-    offset_ = end_of_entropy_data(data_, segment.next);
-  } else {
-    read_scan(header, segment.next);
-  }
+  read_scan(header, segment.next);
   return true;
 }
 
 void Decoder::read_scan(const ScanHeader& header, std::size_t data_offset) {
-  for (const ScanHeader::Selection& selection : header.selections) {
-    const Component& component = frame_->components[selection.component];
-    Plane& plane = result_.planes[selection.component];
-    if (!plane.allocated()) plane = Plane(component.rows, component.cols);
+  Scan scan(header, *frame_, result_.planes, huffman_slots_);
+  if (depth_ == Depth::structure) {
+    offset_ = end_of_entropy_data(data_, data_offset);
+    return;
+  }
+  for (const ScanComponent& component : scan.components) {
+    Plane& plane = *component.plane;
+    if (!plane.allocated()) plane = Plane(component.component->rows, component.component->cols);
     if (!header.is_dc()) plane.allocate_masks();
   }
-  Scan scan(header, *frame_, result_.planes, huffman_slots_);
   entropy_data_.read(data_, data_offset);
   offset_ = entropy_data_.end_offset();
   result_.complete &= decode_scan(scan, interval_decoder(*frame_, header), entropy_data_, restart_interval_, strict_,
