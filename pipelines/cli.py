@@ -49,9 +49,15 @@ COMMANDS: dict[str, Command] = {
         positional=("data",),
         short={"-o": "--output"},
     ),
-    "rank": Command("rank the 192 channels by how much a model needs them", "freqlearn.pipelines.ranking:rank"),
+    "rank": Command(
+        "rank the 192 channels by how much a model needs them",
+        "freqlearn.pipelines.ranking:rank",
+        options="freqlearn.pipelines.rank_options:RankOptions",
+    ),
     "heatmap": Command(
-        "draw an importance file as three 8x8 panels", "freqlearn.pipelines.heatmap:heatmap", positional=("importance",)
+        "draw an importance file as three 8x8 panels",
+        "freqlearn.pipelines.commands:heatmap",
+        positional=("importance",),
     ),
     "train": Command(
         "train a classifier on a folder of images",
@@ -167,10 +173,10 @@ def _overview() -> str:
 def _parser(name: str, command: Command, function: Callable[..., Any]) -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
-    class Parser(ArgumentParser):  # type: ignore[misc]
-        def format_help(self) -> str:
+    class Parser(ArgumentParser):
+        def format_help(self, formatter: argparse.HelpFormatter | None = None) -> str:
             # Options are Python names inside and have dashes outside; _canonical accepts both.
-            return re.sub(r"--[a-z]\w+", lambda found: found[0].replace("_", "-"), str(super().format_help()))
+            return re.sub(r"--[a-z]\w+", _dashed, super().format_help(formatter))
 
     about = (inspect.getdoc(function) or "").split("\nArgs:")[0].strip()
     parser = Parser(
@@ -180,7 +186,7 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
         formatter_class=_formatter(),
     )
     parser.add_argument("--config", action="config", help="YAML file with any of these options.")
-    skip = set(command.positional)
+    skip: set[str | int] = set(command.positional)
     if command.options is not None:
         parser.add_class_arguments(_load(command.options))
     else:
@@ -200,10 +206,14 @@ def _add_positional(parser: "ArgumentParser", name: str, function: Callable[...,
     parser.add_argument(name, type=Path, nargs=nargs, help=documented.get(name), metavar=name.upper())
 
 
+def _dashed(option: re.Match[str]) -> str:
+    return option[0].rstrip("_").replace("_", "-")
+
+
 def _formatter() -> Any:
     from jsonargparse import DefaultHelpFormatter
 
-    class Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):  # type: ignore[misc]
+    class Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
         pass
 
     return Formatter
@@ -211,8 +221,9 @@ def _formatter() -> Any:
 
 def _canonical(arguments: Sequence[str], parser: "ArgumentParser", command: Command) -> list[str]:
     """Command-line habits that jsonargparse does not know: dashes in names, -o, and --flag / --no-flag."""
+    names = {action.dest for action in parser._actions}
     flags = {action.dest for action in parser._actions if getattr(action, "_typehint", None) is bool}
-    canonical = []
+    canonical: list[str] = []
     for position, argument in enumerate(arguments):
         if argument == "--":
             return [*canonical, *arguments[position:]]
@@ -220,6 +231,8 @@ def _canonical(arguments: Sequence[str], parser: "ArgumentParser", command: Comm
         if argument.startswith("--"):
             option, equals, value = argument.partition("=")
             name = option[2:].replace("-", "_")
+            if f"{name}_" in names:  # lambda_: a Python keyword
+                name += "_"
             following = arguments[position + 1] if position + 1 < len(arguments) else ""
             if name.startswith("no_") and name[3:] in flags and not equals:
                 name, equals, value = name[3:], "=", "false"

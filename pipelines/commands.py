@@ -89,12 +89,29 @@ def predict(checkpoint: Path, files: list[Path], *, top: int = 5, batch_size: in
         if json:
             _write(json_format.dumps(_as_json(prediction)))
         elif prediction.error is not None:
-            sys.stderr.write(f"{prediction.file}: {' '.join(prediction.error.split())}\n")
+            sys.stderr.write(" ".join(prediction.error.split()) + "\n")
         else:
             _write(f"{prediction.file}:")
             for name, probability in prediction.top:
                 _write(f"  {probability:7.2%}  {name}")
     return int(failed)
+
+
+def heatmap(importance: Path, *, output: Path | None = None, top: int = 24) -> None:
+    """Draw an importance file as three 8x8 panels: heatmap.png and heatmap.svg.
+
+    Args:
+        importance: importance.json, or the folder that holds it.
+        output: Folder to write to; the one of the importance file by default.
+        top: How many of the most important channels to outline.
+    """
+    from freqlearn.pipelines.heatmap import draw
+    from freqlearn.pipelines.importance import Importance
+
+    loaded = Importance.load(importance)
+    folder = output or (importance if importance.is_dir() else importance.parent)
+    for path in draw(loaded, folder, selected=loaded.top(top)):
+        _write(str(path))
 
 
 def info(files: list[Path]) -> int:
@@ -104,6 +121,7 @@ def info(files: list[Path]) -> int:
         files: JPEG files, or checkpoints (.ckpt).
     """
     from freqlearn.pipelines.checkpoint import read_header
+    from freqlearn.pipelines.data import naming_file
     from freqlearn.reading import read_info
 
     failed = False
@@ -117,8 +135,7 @@ def info(files: list[Path]) -> int:
             _write(f"{file}: {about}")
         except (ValueError, OSError) as error:
             failed = True
-            message = " ".join(str(error).split())
-            sys.stderr.write(f"{message if message.startswith(str(file)) else f'{file}: {message}'}\n")
+            sys.stderr.write(" ".join(naming_file(file, error).split()) + "\n")
     return int(failed)
 
 

@@ -5,6 +5,7 @@ import signal
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,12 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 class SampleError(ValueError):
     """A file of a dataset could not be turned into a sample; the message names the file and the reason."""
+
+
+def naming_file(path: Path, error: Exception) -> str:
+    """The error's message, with the file's name in front unless it is there already."""
+    message = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return message if message.startswith(str(path)) else f"{path}: {message}"
 
 
 def derived_seed(*numbers: int) -> int:
@@ -75,7 +82,7 @@ class ImageDataset(Dataset[tuple[torch.Tensor, int]]):
             with seeded(self.seed, epoch, index):
                 image = self.transform(read_bytes(path))
         except (ValueError, OSError) as error:
-            raise SampleError(f"{path}: {error}") from error
+            raise SampleError(naming_file(path, error)) from error
         if self._cache is not None:
             self._cache[index] = image
         return image, label

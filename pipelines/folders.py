@@ -154,7 +154,11 @@ def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> 
     train, val = whole.split(val_fraction, seed=seed)
     if not len(val):
         raise ValueError(f"{whole.root}: every class has a single image, so none can be held out; use --val_fraction 0")
-    held_out = {"fraction": val_fraction, "seed": seed, "fingerprint": whole.fingerprint()}
+    held_out: dict[str, str | float | int] = {
+        "fraction": val_fraction,
+        "seed": seed,
+        "fingerprint": whole.fingerprint(),
+    }
     return DataFolders(train, val, held_out)
 
 

@@ -24,8 +24,8 @@ Transform = Callable[[bytes], torch.Tensor]
 _log = logging.getLogger(__name__)
 
 
-def choose_spec(options: TrainOptions, train: ClassFolder) -> InputSpec:
-    """The InputSpec that the options ask for; measures mean and std on training files if no spec brings them.
+def choose_spec(options: TrainOptions) -> InputSpec:
+    """The InputSpec that the options ask for; for dct input without a spec it is not standardised yet.
 
     Raises:
         ValueError: If the options contradict each other, or name something that does not exist.
@@ -45,8 +45,7 @@ def choose_spec(options: TrainOptions, train: ClassFolder) -> InputSpec:
             )
         return spec
     size_px, resize_px = _sizes(options, "dct")
-    wanted = InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
-    return measured_spec(wanted, train, images=options.stats_images, seed=options.seed)
+    return InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
 
 
 def measured_spec(spec: InputSpec, train: ClassFolder, *, images: int, seed: int = 0) -> InputSpec:

@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.data import Batch, derived_seed
@@ -81,7 +81,7 @@ class Classifier(L.LightningModule):
         self.header = header
         self.seed = seed
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.optimisation.label_smoothing)
-        accuracy = {"accuracy": MulticlassAccuracy(num_classes, average="micro")}
+        accuracy: dict[str, Metric | MetricCollection] = {"accuracy": MulticlassAccuracy(num_classes, average="micro")}
         if num_classes > 5:
             accuracy["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
         self.val_metrics = MetricCollection(accuracy, prefix="val/")

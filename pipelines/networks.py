@@ -1,21 +1,30 @@
 """Networks by name, for frequency channels and for pixels, with or without a gate in front."""
 
 from collections import OrderedDict
-from typing import get_args
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torchvision
 from torch import nn
 
 from freqlearn import models
-from freqlearn.pipelines.options import NetworkName
 from freqlearn.spec import InputSpec
 
-NETWORK_NAMES: tuple[str, ...] = get_args(NetworkName)
+_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "resnet18": models.resnet18,
+    "resnet34": models.resnet34,
+    "resnet50": models.resnet50,
+    "resnet101": models.resnet101,
+    "resnet152": models.resnet152,
+    "mobilenet_v2": models.mobilenet_v2,
+    "small": models.small,
+}
+NETWORK_NAMES: tuple[str, ...] = tuple(_NETWORKS)
 
 
 def default_size_px(name: str, kind: str) -> int:
-    """Picture size that a network is made for: its first stage then sees 56x56 maps (MobileNetV2: 112x112)."""
-    if kind == "rgb":
+    """Picture size that a network is made for: a ResNet then gets 56x56 maps, MobileNetV2 112x112."""
+    if kind == "rgb" or name == "small":
         return 224
     return 896 if name == "mobilenet_v2" else 448
 
@@ -35,20 +44,25 @@ def build_network(
     Raises:
         ValueError: If there is no such network, or the options do not fit the spec.
     """
-    if name not in NETWORK_NAMES:
+    if name not in _NETWORKS:
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORK_NAMES)}")
-    if spec.kind == "rgb":
-        if gate or stage2_stride != 2:
-            raise ValueError("a gate and stage2_stride are for frequency channels; the spec is of kind rgb")
-        if name == "small":
-            raise ValueError("the network `small` is for frequency channels; for pixels choose resnet18 or larger")
-        rgb: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
-        return rgb
-    options = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
-    if not options and stage2_stride != 2:
-        raise ValueError(f"stage2_stride is for ResNets; {name} has none")
-    network: nn.Module = getattr(models, name)(spec=spec, num_classes=num_classes, **options)
+    if stage2_stride != 2 and (spec.kind == "rgb" or not name.startswith("resnet")):
+        raise ValueError(
+            f"stage2_stride {stage2_stride} is for ResNets on frequency channels, not for {name} on {spec}"
+        )
+    if spec.channels is None:
+        if gate:
+            raise ValueError("a gate is for frequency channels; the spec is of kind rgb")
+        return _rgb_network(name, num_classes)
+    options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
+    network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
     if not gate:
         return network
-    channels = spec.channels if spec.channels is not None else spec.in_channels
-    return nn.Sequential(OrderedDict(gate=models.FrequencyGate(channels), network=network))
+    return nn.Sequential(OrderedDict(gate=models.FrequencyGate(spec.channels), network=network))
+
+
+def _rgb_network(name: str, num_classes: int) -> nn.Module:
+    if name == "small":
+        raise ValueError("the small network is for frequency channels; for rgb take a ResNet or mobilenet_v2")
+    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
+    return network

@@ -18,14 +18,16 @@ class TrainOptions:
     Attributes:
         data: Folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE (then a part is held out).
         output: Folder for checkpoints and logs; runs/MODEL-INPUT by default.
-        model: Network. With dct input it has no stem; with rgb input it is torchvision's.
+        model: Network. With dct input it has no stem; with rgb input it is torchvision's. small is for experiments on
+            a CPU.
         input: Frequency channels (dct) or pixels (rgb).
         channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
             JSON file (an importance or a channel set). By default those of the spec, or 24.
         top: Take the K most important channels of the importance file given as channels.
         spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name. Without one,
             statistics are measured on the training files first.
-        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; rgb: 224).
+        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small, rgb:
+            224).
         resize_px: Short side that evaluation resizes to before the centre crop. By default 8/7 of size_px, or no resize
             where augment is not standard.
         stage2_stride: Stride of a ResNet's second stage; 1 is DCTNet's released network, at 3.4 times the cost.

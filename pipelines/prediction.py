@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.data import naming_file
 from freqlearn.pipelines.inputs import Transform, eval_transform
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import available_threads
@@ -24,7 +25,7 @@ class Prediction:
     Attributes:
         file: The file.
         top: Class names and probabilities, likeliest first; empty if the file could not be read.
-        error: Why the file could not be read, or None.
+        error: Why the file could not be read, with its name, or None.
     """
 
     file: Path
@@ -97,10 +98,8 @@ def _predict(
 def _read(path: Path, transform: Transform) -> torch.Tensor | str:
     try:
         return transform(read_bytes(path))
-    except OSError as error:
-        return error.strerror or str(error)
-    except ValueError as error:
-        return str(error)
+    except (ValueError, OSError) as error:
+        return naming_file(path, error)
 
 
 @torch.inference_mode()

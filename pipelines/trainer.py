@@ -78,7 +78,10 @@ class StopOnInterrupt(Callback):
         if self.checkpoint is None:
             raise Interrupted("interrupted")
         trainer.save_checkpoint(self.checkpoint)
-        raise Interrupted(f"interrupted after step {trainer.global_step}; state saved to {self.checkpoint}")
+        raise Interrupted(
+            f"interrupted after step {trainer.global_step}; state saved to {self.checkpoint}: "
+            "the same command with --resume goes on from there"
+        )
 
     def _restore(self) -> None:
         if self._previous is not None:
@@ -157,30 +160,13 @@ def make_trainer(
         )
 
 
-def fit(
-    trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, *, resume: Path | None = None
-) -> None:
-    """Train quietly.
-
-    Args:
-        trainer: From `make_trainer`.
-        module: What to train.
-        data: What to train it on.
-        resume: Checkpoint to continue from; read with weights_only, so it runs no code.
-
-    Raises:
-        KeyboardInterrupt: On Ctrl-C; the message says what was saved.
-    """
-    try:
-        with quiet_lightning():
-            trainer.fit(module, data, ckpt_path=resume, weights_only=True)
-    except Interrupted as stop:
-        raise KeyboardInterrupt(str(stop)) from None
-
-
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning from saying what a user of freqlearn cannot act on; errors still come through."""
+    """Run a trainer without what a user of freqlearn cannot act on; warnings of other kinds and errors come through.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C in a training; the message says what was saved.
+    """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -190,6 +176,8 @@ def quiet_lightning() -> Iterator[None]:
             for pattern in _NOISE:
                 warnings.filterwarnings("ignore", message=pattern)
             yield
+    except Interrupted as stop:
+        raise KeyboardInterrupt(str(stop)) from None
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

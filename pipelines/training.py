@@ -16,11 +16,11 @@ from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import DataFolders, open_data
-from freqlearn.pipelines.inputs import choose_spec, eval_transform, train_transform
+from freqlearn.pipelines.inputs import choose_spec, eval_transform, measured_spec, train_transform
 from freqlearn.pipelines.measuring import available_threads
 from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
-from freqlearn.pipelines.trainer import BEST, LAST, fit, make_trainer, quiet_lightning
+from freqlearn.pipelines.trainer import BEST, LAST, make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
 
 CONFIG = "config.yaml"
@@ -122,13 +122,8 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         )
         _announce(options, folders, header)
         begin = time.perf_counter()
-        try:
-            fit(trainer, classifier, data, resume=output / LAST if options.resume else None)
-        except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(
-                f"{stop}; go on with: freqlearn train --config {output / CONFIG} --resume"
-            ) from None
         with quiet_lightning():
+            trainer.fit(classifier, data, ckpt_path=output / LAST if options.resume else None, weights_only=True)
             accuracy = _best_accuracy(trainer, classifier, data, output)
     return TrainResult(
         checkpoint=output / (LAST if accuracy is None else BEST),
@@ -149,11 +144,11 @@ def output_folder(options: TrainOptions, spec: InputSpec) -> Path:
 
 
 def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
-    if options.output is not None:
-        _refuse_used(options.output)  # before minutes of statistics
-    spec = choose_spec(options, folders.train)
+    spec = choose_spec(options)
     output = output_folder(options, spec)
     _refuse_used(output)
+    if options.spec is None and spec.kind == "dct":
+        spec = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed)
     output.mkdir(parents=True, exist_ok=True)
     plain = options.plain() | {"output": str(output)}
     atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
