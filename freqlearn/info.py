@@ -11,7 +11,14 @@ Process: TypeAlias = Literal["baseline", "extended", "progressive"]
 Sampling: TypeAlias = tuple[tuple[int, int], ...]
 
 # Chroma's (horizontal, vertical) reduction -> the usual J:a:b name.
-_NAMES: dict[tuple[float, float], str] = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
+_NAMES: dict[tuple[float, float], str] = {
+    (1, 1): "4:4:4",
+    (2, 1): "4:2:2",
+    (2, 2): "4:2:0",
+    (1, 2): "4:4:0",
+    (4, 1): "4:1:1",
+    (4, 2): "4:1:0",
+}
 
 
 def subsampling_name(sampling: Sampling) -> str:

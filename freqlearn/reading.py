@@ -132,8 +132,8 @@ def _open(file: JpegFile) -> Coefficients:
 
 def _checked(info: ImageInfo, decoder: JpegDecoder) -> ImageInfo:
     if decoder == "jpeg2dct":
-        jpeg2dct_adapter.load_package()
         jpeg2dct_adapter.refuse_reencoding(info)
+        jpeg2dct_adapter.load_package()
     return info
 
 
