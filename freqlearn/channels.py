@@ -16,6 +16,7 @@ from freqlearn.indexing import (
     COMPONENTS,
     NUM_CHANNELS,
     ZIGZAG,
+    as_ranges,
     as_tuple,
     channel_index,
     checked_indices,
@@ -314,6 +315,9 @@ class ChannelSet:
         except json.JSONDecodeError as error:
             raise ValueError(f"expected a channel set as JSON, got text that is not JSON: {error}") from error
         return cls.from_dict(data)
+
+    def __repr__(self) -> str:
+        return f"ChannelSet({self.name!r}, {len(self)} channels: {as_ranges(self.indices)})"
 
     def __str__(self) -> str:
         return f"{self.name} ({len(self)} channels)"

@@ -3,7 +3,7 @@
 ``v`` is the vertical and ``u`` the horizontal frequency of the 8x8 block ("natural order", not JPEG's zigzag order).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import index as as_index
 from typing import Any
 
@@ -70,6 +70,17 @@ def split_index(index: int) -> tuple[int, int, int]:
     component, rest = divmod(checked, CHANNELS_PER_COMPONENT)
     v, u = divmod(rest, 8)
     return component, v, u
+
+
+def as_ranges(indices: Sequence[int]) -> str:
+    """Return indices as text, runs of three and more as ranges: "0-3,8,9"; it means the same indices in that order."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
 
 
 def component_number(component: int | str) -> int:

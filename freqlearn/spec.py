@@ -230,6 +230,9 @@ class InputSpec:
         except (TypeError, ValueError) as error:  # ValueError: also text that is not UTF-8
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 
+    def __repr__(self) -> str:
+        return f"InputSpec({self})"  # 192 means and as many deviations would bury what one looks for
+
     def __str__(self) -> str:
         content = "RGB" if self.channels is None else str(self.channels)
         resized = "" if self.resize_px is None else f", short side resized to {self.resize_px} px"

@@ -126,13 +126,11 @@ def _measured(
     on_bad_image: OnBadImage,
     progress: bool,
 ) -> Measurement:
-    from freqlearn.presets import classification_eval  # loads the native decoder, which --help must not need
-
     options = f"{spec.to_json()} {version('freqlearn')}"
     partial = None if output is None else PartialFile(output, paths, options)
     now = (partial and partial.load()) or Measurement(ChannelStatistics(spec.in_channels))
     saved = time.monotonic()
-    running = measure(paths, classification_eval(spec), now, threads=threads, on_bad_image=on_bad_image)
+    running = measure(paths, _transform(spec), now, threads=threads, on_bad_image=on_bad_image)
     try:
         with closing(running), _progress_bar(len(paths), now.done, shown=progress) as advance:
             for now in running:
@@ -149,6 +147,25 @@ def _measured(
             raise KeyboardInterrupt(f"interrupted after {now.done} of {len(paths)} images{kept}") from None
         raise
     return now
+
+
+def _transform(spec: InputSpec) -> Callable[[bytes], torch.Tensor]:
+    from freqlearn.presets import classification_eval  # they load the native decoder, which --help must not need
+    from freqlearn.reading import read_dct
+
+    evaluate = classification_eval(spec)
+
+    def without_resize(data: bytes) -> torch.Tensor:
+        image = read_dct(data)
+        if min(image.size_px) < spec.size_px:
+            height, width = image.size_px
+            raise ValueError(
+                f"expected at least {spec.size_px}x{spec.size_px} px for a crop without resize, got {height}x{width}: "
+                "the crop's black border would be measured; resize, or use a smaller size"
+            )
+        return evaluate(image)
+
+    return evaluate if spec.resize_px is not None else without_resize
 
 
 @contextmanager

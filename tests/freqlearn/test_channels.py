@@ -303,6 +303,13 @@ def test_text_for_the_command_line(text, expected):
     assert parse_channels(text) == expected
 
 
+@pytest.mark.parametrize("channels", [ChannelSet.all(), ChannelSet.square(48), ChannelSet.of([9, 3, 4, 5, 2, 191])])
+def test_repr_is_short_and_says_which_channels(channels):
+    text = repr(channels)
+    assert len(text) < 200
+    assert parse_channels(text.removesuffix(")").partition(": ")[2]) == channels
+
+
 @pytest.mark.parametrize("channels", [ChannelSet.all(), ChannelSet.square(48), ChannelSet.zigzag(3, 2, 1)])
 def test_names_of_the_standard_sets_can_be_typed(channels):
     assert parse_channels(channels.name) == channels

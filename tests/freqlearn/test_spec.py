@@ -202,6 +202,11 @@ def test_saving_through_a_link_keeps_the_link(tmp_path):
     assert InputSpec.load(tmp_path / "real.json") == spec()
 
 
+def test_repr_fits_on_a_line():
+    made = InputSpec.preset("dctnet-resnet50-192")
+    assert repr(made) == "InputSpec(all-192 (192 channels), 448 px (192x56x56), short side resized to 512 px)"
+
+
 def test_unknown_preset_names_the_known_ones():
     with pytest.raises(ValueError, match=r"imagenet-rgb.*did you mean 'dctnet-resnet50-24'"):
         InputSpec.preset("dctnet-resnet-24")

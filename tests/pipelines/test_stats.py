@@ -165,6 +165,13 @@ def test_gray_pictures_have_no_chroma_to_standardise(tmp_path, make_jpeg):
     assert stats(tmp_path, size=64, channels="0-63", progress=False).spec.in_channels == 64
 
 
+def test_a_crops_black_border_is_not_measured(folder):
+    with pytest.raises(ValueError, match=r"0\.JPG: expected at least 72x72 px .*got 64x64: .*black border"):
+        stats(folder, size=72, resize="none", progress=False)
+    larger = stats(folder, size=64, resize="none", channels="Y", progress=False)  # x.png is 70x90
+    assert larger.statistics.images == 10
+
+
 def test_summary_can_be_read(folder):
     text = str(stats(folder, size=64, progress=False))
     assert "192x8x8" in text
