@@ -47,6 +47,8 @@ class RunningImportance:
             probability: (N, C) float32, P(on) of each image's switches.
             training: Whether the batch is one of training.
         """
+        if probability.shape[0] == 0:  # the mean of no images is not a number, and would stay
+            return
         if training != self.training:
             self.training = training
             self.reset()
@@ -56,10 +58,21 @@ class RunningImportance:
         # A running mean instead of sum / count: the sum of a million images would lose float32's last digits.
         self.mean.lerp_(probability.mean(dim=0), probability.shape[0] / self.images)
 
-    def across_ranks(self) -> Tensor:
+    def own_mean(self) -> Tensor:
+        """Return the mean over this process's images, (C,) float32, a copy; RuntimeError if there are none."""
+        _check_counted(self.images)
+        return self.mean.clone()
+
+    def mean_across_ranks(self) -> Tensor:
         """Return the mean over all processes' images, (C,) float32; a collective call where torch.distributed runs."""
         if not (dist.is_available() and dist.is_initialized()):
-            return self.mean.clone()
+            return self.own_mean()
         totals = torch.cat([self.mean * self.images, self.images[None]])
         dist.all_reduce(totals)
+        _check_counted(totals[-1])  # not before: a process that raised would leave the others waiting
         return totals[:-1] / totals[-1]
+
+
+def _check_counted(images: Tensor) -> None:
+    if not images > 0:
+        raise RuntimeError("no image has been counted since the gate was made or reset; pass some through it first")

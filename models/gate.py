@@ -62,18 +62,16 @@ class FrequencyGate(nn.Module):
         # DCTNet's: kaiming for the first layer; the last one starts with nearly every channel on (P = 0.87).
         nn.init.kaiming_normal_(self.squeeze.weight, mode="fan_out", nonlinearity="relu")
         nn.init.normal_(self.logits.weight, std=0.001)
+        nn.init.zeros_(self.get_parameter("squeeze.bias"))
         with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if name == "squeeze.bias":
-                    parameter.zero_()
-                elif name == "logits.bias":
-                    parameter.copy_(torch.tensor([0.1, 2.0]).repeat(len(self.channels)))  # off, on, off, on, ...
+            off_on = torch.tensor([0.1, 2.0])
+            self.get_parameter("logits.bias").copy_(off_on.repeat(len(self.channels)))
 
     @overload
-    def forward(self, maps: Tensor, return_mask: Literal[False] = False) -> Tensor: ...
+    def forward(self, maps: Tensor, *, return_mask: Literal[False] = False) -> Tensor: ...
     @overload
-    def forward(self, maps: Tensor, return_mask: Literal[True]) -> tuple[Tensor, Tensor]: ...
-    def forward(self, maps: Tensor, return_mask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, maps: Tensor, *, return_mask: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    def forward(self, maps: Tensor, *, return_mask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Multiply each map by its switch.
 
         Args:
@@ -172,8 +170,7 @@ class FrequencyGate(nn.Module):
         Raises:
             RuntimeError: If no image has been counted.
         """
-        self._check_counted()
-        return self._running.mean.clone()
+        return self._running.own_mean()
 
     def importance_across_ranks(self) -> Tensor:
         """Return mean P(on) over the images of all processes, (C,) float32.
@@ -181,10 +178,9 @@ class FrequencyGate(nn.Module):
         A collective call: where torch.distributed is initialised, every process must make it. It changes nothing.
 
         Raises:
-            RuntimeError: If no image has been counted.
+            RuntimeError: If no process has counted an image.
         """
-        self._check_counted()
-        return self._running.across_ranks()
+        return self._running.mean_across_ranks()
 
     def reset_importance(self) -> None:
         """Start counting afresh, for instance before a ranking pass over an evaluation set."""
@@ -194,10 +190,6 @@ class FrequencyGate(nn.Module):
     def images_counted(self) -> float:
         """Number of images that ``importance`` is a mean of (in training mode: their total weight)."""
         return float(self._running.images)
-
-    def _check_counted(self) -> None:
-        if not self._running.images > 0:
-            raise RuntimeError("no image has been counted since the gate was made or reset; pass some through it first")
 
     def fraction_on(self) -> float:
         """Return the mean of ``importance`` over the channels: the share of channels that an image has on, 0..1.
@@ -213,7 +205,8 @@ class FrequencyGate(nn.Module):
         """Keep the k most important channels for every image from now on, and stop learning.
 
         Output keeps all C channels, the others zero. Of equally important channels the first is kept. The gate's
-        parameters no longer require gradients.
+        parameters no longer require gradients. Where torch.distributed is initialised, every process must make this
+        call, and the importance over the images of all of them decides.
 
         Args:
             k: How many channels to keep, 1..C.
@@ -222,12 +215,12 @@ class FrequencyGate(nn.Module):
             The channels that stay on, in the gate's order.
 
         Raises:
-            RuntimeError: If no image has been counted.
+            RuntimeError: If no process has counted an image.
             ValueError: If ``k`` is not in 1..C.
         """
         if not 1 <= k <= len(self.channels):
             raise ValueError(f"expected k in 1..{len(self.channels)}, the gate's number of channels, got {k}")
-        order = self.importance.sort(descending=True, stable=True).indices
+        order = self.importance_across_ranks().sort(descending=True, stable=True).indices
         self._static_mask.zero_()
         self._static_mask[order[:k]] = True
         self._set_frozen(True)

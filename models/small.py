@@ -24,8 +24,8 @@ class SmallOptions(TypedDict, total=False):
 class FrequencySmall(nn.Module):
     """Three convolutions, an average pool and a linear layer for (N, C, h, w) standardised frequency maps.
 
-    The first convolution is 1x1: it mixes channels at full resolution, where most of the input's numbers are, at the least
-    cost. About 0.13 million parameters with 192 channels; 6 MMACs on 14x14 maps, 81 on 56x56.
+    The first convolution is 1x1: it mixes channels at full resolution, where most of the input's numbers are, at the
+    least cost. With 192 channels 0.12 million parameters (9 classes); 5.4 MMACs on 14x14 maps, 82 on 56x56.
 
     Args:
         in_channels: Number of frequency channels C; or give ``spec``.

@@ -47,8 +47,7 @@ def main(rank: int, rendezvous: str) -> dict[str, object]:
     result["importance across ranks"] = gate.importance_across_ranks().tolist()
     result["state"] = {key: value.tolist() for key, value in gate.state_dict().items()}
 
-    gate.load_state_dict({**gate.state_dict(), "importance": gate.importance_across_ranks()})
-    gate.freeze(5)
+    result["kept"] = list(gate.freeze(5))
     network = DistributedDataParallel(nn.Sequential(gate, nn.Conv2d(24, 4, 1)))
     for number in range(2):  # an unused parameter would raise at the second
         step(network, gate, seed=200 + 2 * number + rank)

@@ -130,6 +130,15 @@ def test_importance_in_training_forgets(lively_gate):
     assert gate.fraction_on() < 0.01
 
 
+def test_an_empty_batch_changes_nothing(lively_gate):
+    gate = lively_gate().eval()
+    gate(torch.randn(2, 24, 4, 4))
+    importance = gate.importance
+    assert gate(torch.zeros(0, 24, 4, 4)).shape == (0, 24, 4, 4)
+    assert torch.equal(gate.importance, importance)
+    assert gate.images_counted == 2
+
+
 def test_importance_is_a_copy(lively_gate):
     gate = lively_gate().eval()
     gate(torch.randn(2, 24, 4, 4))

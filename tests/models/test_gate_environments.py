@@ -135,4 +135,5 @@ def test_two_processes(lively_gate, tmp_path):
     for seed in (0, 2, 4, 1):
         gate(maps_of(seed))
     assert first["importance across ranks"] == pytest.approx(gate.importance.tolist(), abs=1e-6)
+    assert first["kept"] == second["kept"] == list(gate.freeze(5))
     assert first["static step"] == second["static step"] == "done"
