@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from freqlearn import _native, jpeg2dct_adapter
 from freqlearn.errors import ImageDecodeError, JpegError, TruncatedJpegError
 from freqlearn.info import ColorSpace, ImageInfo, Process
-from freqlearn.quality import estimate_quality
 
 if TYPE_CHECKING:
     from freqlearn._native import JpegInfo
@@ -142,7 +141,6 @@ def _image_info(native: "JpegInfo") -> ImageInfo:
         process=cast(Process, native.process),
         restart_interval=native.restart_interval,
         orientation=native.orientation,
-        quality=estimate_quality(tables[0]) if tables else None,
         quant_tables=tables,
         warnings=tuple(native.warnings),
     )

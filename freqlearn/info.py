@@ -1,10 +1,13 @@
 """What the headers of a JPEG file say."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from freqlearn.quality import estimate_quality
 
 ColorSpace: TypeAlias = Literal["gray", "YCbCr", "RGB", "CMYK", "YCCK", "unknown"]
 Process: TypeAlias = Literal["baseline", "extended", "progressive"]
@@ -67,8 +70,6 @@ class ImageInfo:
         process: "baseline", "extended" or "progressive".
         restart_interval: MCUs between restart markers; 0: none.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none.
-        quality: libjpeg quality setting, 1 to 100, estimated from Y's quantisation table; None where that is not one
-            of libjpeg's.
         quant_tables: (8, 8) uint16 per component, natural order.
         warnings: What libjpeg would have warned of.
     """
@@ -79,7 +80,6 @@ class ImageInfo:
     process: Process
     restart_interval: int
     orientation: int
-    quality: int | None
     quant_tables: tuple[NDArray[np.uint16], ...] = field(compare=False)
     warnings: tuple[str, ...] = ()
 
@@ -87,6 +87,11 @@ class ImageInfo:
     def progressive(self) -> bool:
         """Whether the file is progressive."""
         return self.process == "progressive"
+
+    @cached_property
+    def quality(self) -> int | None:
+        """The libjpeg quality, 1 to 100, that Y's quantisation table comes from; None if it is not one of libjpeg's."""
+        return estimate_quality(self.quant_tables[0])
 
     @property
     def subsampling(self) -> str:
