@@ -232,10 +232,15 @@ class _Encoder:
         corrections.clear()
 
 
+def ceil_div(a: int, b: int) -> int:
+    """A / b, rounded up."""
+    return -(-a // b)
+
+
 def block_counts(size_px: tuple[int, int], sampling: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """(rows, cols) of each component: ceil(ceil(size * factor / largest factor) / 8), T.81 A.1.1 and A.2.4."""
     (height, width), h_max, v_max = size_px, max(h for h, _ in sampling), max(v for _, v in sampling)
-    return [(-(-(-(-height * v // v_max)) // 8), -(-(-(-width * h // h_max)) // 8)) for h, v in sampling]
+    return [(ceil_div(ceil_div(height * v, v_max), 8), ceil_div(ceil_div(width * h, h_max), 8)) for h, v in sampling]
 
 
 def random_planes(
@@ -281,7 +286,7 @@ def scan_data(
 ) -> bytes:
     """Entropy-coded data. Blocks that pad the last MCUs hold `padding`, which a reader must throw away."""
     h_max, v_max = max(h for h, _ in sampling), max(v for _, v in sampling)
-    mcus = -(-size_px[0] // (8 * v_max)), -(-size_px[1] // (8 * h_max))
+    mcus = ceil_div(size_px[0], 8 * v_max), ceil_div(size_px[1], 8 * h_max)
     bits = Bits()
     encoder = _Encoder(scan, dc, ac, bits)
     for number, mcu in enumerate(_block_order(scan, planes, sampling, mcus)):
