@@ -135,10 +135,11 @@ class DCTImage:
     @property
     def nbytes(self) -> int:
         """Bytes that the planes take in memory, decoded or not."""
+        if self.jpeg is None:
+            return sum(plane.nbytes for plane in self.planes)
         sizes = [component_size(self.size_px, self.sampling, i) for i in range(len(self.sampling))]
         blocks = sum(-(-height // 8) * -(-width // 8) for height, width in sizes)
-        itemsize = self.planes[0].itemsize if self.jpeg is None else np.dtype(np.int16).itemsize
-        return blocks * 64 * itemsize
+        return blocks * 64 * np.dtype(np.int16).itemsize
 
     @property
     def plan(self) -> Plan:

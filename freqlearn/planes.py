@@ -1,6 +1,7 @@
 """Coefficients that a caller brings along, checked."""
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, get_args
 
 import numpy as np
@@ -44,16 +45,17 @@ def checked_planes(
         )
     if orientation not in range(1, 9):
         raise ValueError(f"expected an EXIF orientation of 1 to 8, got {orientation}")
-    if len(size_px) != 2 or min(size_px) < 1:
+    size = tuple(map(index, size_px))
+    if len(size) != 2 or min(size) < 1:
         raise ValueError(f"expected size_px as (height, width), each at least 1, got {size_px}")
     factors = _checked_sampling(sampling, count)
-    layout = Layout((int(size_px[0]), int(size_px[1])), factors, color, orientation)
+    layout = Layout((size[0], size[1]), factors, color, orientation)
     tables = [np.ones((8, 8), np.uint16)] * count if quant_tables is None else list(quant_tables)
     if len(tables) != count:
         raise ValueError(f"expected one quantisation table per plane, got {len(tables)} for {count} planes")
     decoded = Decoded(
-        planes=tuple(_checked_plane(plane, index, layout) for index, plane in enumerate(planes)),
-        quant_tables=tuple(_checked_table(table, index) for index, table in enumerate(tables)),
+        planes=tuple(_checked_plane(np.asarray(plane), i, layout) for i, plane in enumerate(planes)),
+        quant_tables=tuple(_checked_table(np.asarray(table), i) for i, table in enumerate(tables)),
         complete=True,
         warnings=(),
     )
@@ -63,34 +65,33 @@ def checked_planes(
 def _checked_sampling(sampling: Sequence[tuple[int, int]] | None, count: int) -> Sampling:
     if sampling is None:
         return ((1, 1),) * count
-    factors = tuple((int(h), int(v)) for h, v in sampling)
+    factors = tuple((index(h), index(v)) for h, v in sampling)
     if len(factors) != count or any(factor not in range(1, 5) for pair in factors for factor in pair):
         raise ValueError(f"expected {count} pair(s) of sampling factors (h, v), each 1 to 4, got {tuple(sampling)}")
     return factors
 
 
-def _checked_plane(plane: NDArray[Any], index: int, layout: Layout) -> NDArray[Any]:
+def _checked_plane(plane: NDArray[Any], component: int, layout: Layout) -> NDArray[Any]:
     if plane.dtype not in (np.int16, np.float32):
-        raise TypeError(f"expected plane {index} as int16 (quantised) or float32, got {plane.dtype}")
-    height, width = component_size(layout.size_px, layout.sampling, index)
+        raise TypeError(f"expected plane {component} as int16 (quantised) or float32, got {plane.dtype}")
+    height, width = component_size(layout.size_px, layout.sampling, component)
     shape = (-(-height // 8), -(-width // 8), 8, 8)
     if plane.shape != shape:
         raise ValueError(
-            f"expected plane {index} of shape {shape}, which holds its {width}x{height} samples (size_px "
+            f"expected plane {component} of shape {shape}, which holds its {width}x{height} samples (size_px "
             f"{layout.size_px}, sampling {layout.sampling}), got {plane.shape}"
         )
     if plane.dtype == np.float32 and not np.isfinite(plane).all():
-        raise ValueError(f"expected finite coefficients, got NaN or infinity in plane {index}")
+        raise ValueError(f"expected finite coefficients, got NaN or infinity in plane {component}")
     return frozen(np.array(plane, order="C"))
 
 
-def _checked_table(table: NDArray[Any], index: int) -> NDArray[np.uint16]:
-    values = np.asarray(table)
+def _checked_table(values: NDArray[Any], component: int) -> NDArray[np.uint16]:
     if values.dtype.kind not in "iu":
-        raise TypeError(f"expected quantisation table {index} of integers, got {values.dtype}")
+        raise TypeError(f"expected quantisation table {component} of integers, got {values.dtype}")
     if values.shape != (8, 8) or values.min() < 1 or values.max() > 65535:
         raise ValueError(
-            f"expected quantisation table {index} of shape (8, 8) with entries 1 to 65535, got shape {values.shape}"
+            f"expected quantisation table {component} of shape (8, 8) with entries 1 to 65535, got shape {values.shape}"
             + (f", entries {values.min()} to {values.max()}" if values.size else "")
         )
     return frozen(values.astype(np.uint16))

@@ -109,15 +109,18 @@ def read_info(source: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageI
 
 
 def _auto(loaded: sources.Loaded, strict: bool, max_pixels: int) -> Coefficients:
-    data = loaded.data or b""
     try:
-        coefficients = _open(JpegFile(data, "native", strict, max_pixels, loaded.path))
+        coefficients = _open(JpegFile(loaded.data or b"", "native", strict, max_pixels, loaded.path))
+        if _is_ycbcr(coefficients):
+            return coefficients
+        layout = coefficients.layout
+        why_not_native = f"{layout.color_space} with sampling {layout.sampling} has no Y, Cb, Cr coefficients"
     except (NotJpegError, UnsupportedJpegError) as refusal:
-        try:
-            return _from_pixels(loaded, max_pixels)
-        except ImageDecodeError as error:
-            raise ImageDecodeError(f"{error}; the native decoder: {refusal}") from error
-    return coefficients if _is_ycbcr(coefficients) else _from_pixels(loaded, max_pixels)
+        why_not_native = refusal.message
+    try:
+        return _from_pixels(loaded, max_pixels)
+    except ImageDecodeError as error:
+        raise ImageDecodeError(f"{error}; the native decoder: {why_not_native}") from error
 
 
 def _open(file: JpegFile) -> Coefficients:

@@ -256,6 +256,8 @@ class TestFromPlanes:
             ([PLANE], {"size_px": (9, 16)}, ValueError, r"of shape \(2, 2, 8, 8\)"),
             ([PLANE] * 3, {"sampling": [(2, 1), (1, 1), (1, 1)]}, ValueError, r"plane 1 of shape \(1, 1, 8, 8\)"),
             ([PLANE], {"size_px": (0, 16)}, ValueError, "size_px"),
+            ([PLANE], {"size_px": (8.5, 16)}, TypeError, "float"),
+            ([PLANE.tolist()], {}, TypeError, "plane 0 as int16 .* or float32, got int64"),
             ([PLANE], {"sampling": [(5, 1)]}, ValueError, "each 1 to 4"),
             ([PLANE], {"sampling": [(1, 1)] * 2}, ValueError, "1 pair"),
             ([PLANE], {"color_space": "YCbCr"}, ValueError, "1 plane.*gray.*got 'YCbCr'"),

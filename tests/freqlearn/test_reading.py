@@ -286,6 +286,26 @@ def test_native_reads_four_components_but_makes_no_ycbcr_of_them(read_planes):
             make()
 
 
+def test_what_neither_decoder_can_represent_is_refused_with_both_reasons(make_jpeg):
+    """A gray file whose frame and scan are made to name two components of one block each."""
+    data = make_jpeg(8, 8, sampling="gray", pixels=np.full((8, 8, 3), 128, np.uint8))
+    frame = data.index(b"\xff\xc0")
+    scan = data.index(b"\xff\xda")
+    two = (
+        data[:frame]
+        + b"\xff\xc0\x00\x0e\x08\x00\x08\x00\x08\x02\x01\x11\x00\x02\x11\x00"
+        + data[frame + 2 + 11 : scan]
+        + b"\xff\xda\x00\x0a\x02\x01\x00\x02\x00\x00\x3f\x00"
+        # DC difference 0, end of block, twice: 00 1010 00 1010 in the tables of Annex K, then ones.
+        + bytes([0b00101000, 0b10101111])
+        + b"\xff\xd9"
+    )
+    native = fl.read_dct(two, decoder="native")
+    assert (native.color_space, len(native.planes)) == ("unknown", 2)
+    with pytest.raises(fl.ImageDecodeError, match=r"Pillow.*the native decoder: unknown with sampling"):
+        fl.read_dct(two)
+
+
 @pytest.mark.parametrize("decoder", ["native", "jpeg2dct"])
 def test_pixels_are_no_source_for_jpeg_decoders(decoder):
     with pytest.raises(TypeError, match="decoder='pixels'"):
