@@ -92,12 +92,10 @@ def band(axis: Axis, frequencies: tuple[int, ...], *, flipped: bool = False, dty
     Returns:
         Tensors that calls share: not to be written to.
     """
-    first_block, pixels = _pixel_weights(axis)  # (B,), (B, 8, 8*K)
-    blocks, _, taps = pixels.shape
+    first_block, coefficient_weights = _coefficient_weights(axis)  # (B,), (B, 8, 8*K)
     rows = dct_matrix()[list(frequencies)]
-    by_coefficient = (pixels.reshape(-1, BLOCK) @ dct_matrix().T).reshape(blocks, BLOCK, taps)
-    weights = rows @ by_coefficient  # (B, F, 8*K)
-    coverage = _visible(axis).reshape(blocks, BLOCK) @ rows.T  # (B, F)
+    weights = rows @ coefficient_weights  # (B, F, 8*K)
+    coverage = _visible(axis).reshape(-1, BLOCK) @ rows.T  # (B, F)
     if flipped:
         # Mirrored, the k-th cosine of a DCT-II changes sign for odd k, and the blocks their order.
         signs = np.where(np.asarray(frequencies) % 2 == 1, -1.0, 1.0)
@@ -115,6 +113,13 @@ def _visible(axis: Axis) -> NDArray[np.bool_]:
     """(8*blocks,) whether each output pixel shows picture."""
     pixel = np.arange(BLOCK * axis.blocks)
     return (axis.visible_start <= pixel) & (pixel < axis.visible_stop)
+
+
+@functools.lru_cache(maxsize=4)  # one picture's axes: components of one size ask for different frequencies
+def _coefficient_weights(axis: Axis) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`_pixel_weights`, but from input coefficients instead of input samples."""
+    first_block, weights = _pixel_weights(axis)
+    return first_block, (weights.reshape(-1, BLOCK) @ dct_matrix().T).reshape(weights.shape)
 
 
 def _pixel_weights(axis: Axis) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -3,6 +3,10 @@
 `output = L X R^T` for each component (`freqlearn.bands`), then colour (`freqlearn.color`); exactly what decoding to
 float pixels, cropping, antialiased bilinear resizing and a forward 8x8 DCT give, without the pixels. This is the
 readable form; it fixes what every faster one must compute.
+
+A subsampled component goes from its own grid to the output's in one step, and its crop box uses the samples between
+the box's floor and ceiling only. So a crop that is never resized shows slightly other chroma in its outermost pixels
+than a decoder that interpolates the whole picture first.
 """
 
 from __future__ import annotations
@@ -122,46 +126,62 @@ def _component(
     dtype: torch.dtype,
 ) -> torch.Tensor:
     """(len(wanted), H/8, W/8): the maps (v, u) of one component of the output, colour included."""
-    if plan.transposed:  # the stored frame's maps; the result is turned at the end
-        wanted = [(u, v) for v, u in wanted]
-    v_list = tuple(sorted({v for v, _ in wanted}))
-    u_list = tuple(sorted({u for _, u in wanted}))
-    # Flips are those of the logical picture, which the transposition precedes.
+    # Everything is computed in the stored picture's frame; the transposition precedes the flips.
     flips = (plan.flip_vertical, plan.flip_horizontal)
-    flip_rows, flip_cols = reversed(flips) if plan.transposed else flips
-    place_v = torch.tensor([v_list.index(v) for v, _ in wanted])
-    place_u = torch.tensor([u_list.index(u) for _, u in wanted])
-
+    if plan.transposed:
+        wanted, flips = [(u, v) for v, u in wanted], flips[::-1]
     height, width = plan.window.size_px
     maps = torch.zeros((len(wanted), height // BLOCK, width // BLOCK), dtype=dtype)
     for source in color.inputs(component):
-        blocks = planes[source].blocks
-        if blocks is None:
-            continue
-        rows, cols = axes(planes[source], plan.geometry)
-        row_block, col_block = rows.aligned_block, cols.aligned_block
-        if row_block is not None and col_block is not None:
-            part = _select(blocks, (row_block, rows.blocks, flip_rows), (col_block, cols.blocks, flip_cols), wanted)
-            picture = torch.from_numpy(part).to(dtype)
-        else:
-            left = band(rows, v_list, flipped=flip_rows, dtype=dtype)
-            right = band(cols, u_list, flipped=flip_cols, dtype=dtype)
-            grid = _apply(blocks, left, right, dtype)
-            picture = grid.permute(3, 1, 2, 0)[place_v, place_u]  # (C, H/8, W/8)
-        weight = float(color.matrix[component, source])
-        maps = picture if weight == 1.0 and len(color.inputs(component)) == 1 else maps.add_(picture, alpha=weight)
+        if planes[source].blocks is not None:
+            picture = _picture(planes[source], plan.geometry, flips, wanted, dtype)
+            maps.add_(picture, alpha=float(color.matrix[component, source]))
 
     offset, outside = float(color.offset[component]), float(color.outside[component])
-    padded = plan.geometry.is_padded
-    if padded or offset:
-        # The picture's share gets the offset, the rest the padding's value: offset * V + outside * (1 - V).
-        rows, cols = axes(planes[component], plan.geometry)
-        v_cover = band(rows, v_list, flipped=flip_rows, dtype=dtype).coverage[:, place_v].T  # (C, H/8)
-        u_cover = band(cols, u_list, flipped=flip_cols, dtype=dtype).coverage[:, place_u].T  # (C, W/8)
-        maps = maps.add(v_cover[:, :, None] * u_cover[:, None, :], alpha=offset - outside * padded)
-        if padded and (0, 0) in wanted:
-            maps[wanted.index((0, 0))] += BLOCK * outside
+    if plan.geometry.is_padded:
+        # offset where the picture is, outside elsewhere: (offset - outside) * coverage + outside.
+        coverage = _coverage(planes[component], plan.geometry, flips, wanted, dtype)
+        maps.add_(coverage, alpha=offset - outside)
+        offset = outside
+    if (0, 0) in wanted:
+        maps[wanted.index((0, 0))] += BLOCK * offset  # a constant is a DC of 8 times its value
     return maps.transpose(1, 2) if plan.transposed else maps
+
+
+def _picture(
+    plane: Plane, geometry: Geometry, flips: tuple[bool, bool], wanted: list[tuple[int, int]], dtype: torch.dtype
+) -> torch.Tensor:
+    """(len(wanted), H/8, W/8): L X R^T of one plane, in the stored frame, zero in the padding."""
+    if plane.blocks is None:
+        raise ValueError("expected a component with coefficients, got one that is zero everywhere")
+    rows, cols = axes(plane, geometry)
+    top, left = rows.aligned_block, cols.aligned_block
+    if top is not None and left is not None:
+        part = plane.blocks[top : top + rows.blocks, left : left + cols.blocks]
+        return torch.from_numpy(_select(part, flips, wanted)).to(dtype)
+    v_list, v_place = _distinct([v for v, _ in wanted])
+    u_list, u_place = _distinct([u for _, u in wanted])
+    row_band = band(rows, v_list, flipped=flips[0], dtype=dtype)
+    col_band = band(cols, u_list, flipped=flips[1], dtype=dtype)
+    return _apply(plane.blocks, row_band, col_band).permute(3, 1, 2, 0)[v_place, u_place]
+
+
+def _coverage(
+    plane: Plane, geometry: Geometry, flips: tuple[bool, bool], wanted: list[tuple[int, int]], dtype: torch.dtype
+) -> torch.Tensor:
+    """(len(wanted), H/8, W/8): the channels of "1 where the picture is, 0 in the padding"."""
+    rows, cols = axes(plane, geometry)
+    v_list, v_place = _distinct([v for v, _ in wanted])
+    u_list, u_place = _distinct([u for _, u in wanted])
+    down = band(rows, v_list, flipped=flips[0], dtype=dtype).coverage[:, v_place].T  # (C, H/8)
+    across = band(cols, u_list, flipped=flips[1], dtype=dtype).coverage[:, u_place].T  # (C, W/8)
+    return down[:, :, None] * across[:, None, :]
+
+
+def _distinct(frequencies: list[int]) -> tuple[tuple[int, ...], torch.Tensor]:
+    """The frequencies once each, and the place of every given one among them."""
+    distinct = sorted(set(frequencies))
+    return tuple(distinct), torch.tensor([distinct.index(frequency) for frequency in frequencies])
 
 
 def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:
@@ -192,26 +212,21 @@ def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:
 
 
 def _select(
-    blocks: NDArray[np.floating],
-    rows: tuple[int, int, bool],
-    cols: tuple[int, int, bool],
-    wanted: list[tuple[int, int]],
+    blocks: NDArray[np.floating], flips: tuple[bool, bool], wanted: list[tuple[int, int]]
 ) -> NDArray[np.floating]:
-    """Maps (v, u) of whole blocks, mirrored: no arithmetic. Each axis is (first block, blocks, flipped)."""
-    (top, height, flip_rows), (left, width, flip_cols) = rows, cols
-    part = blocks[top : top + height, left : left + width]
-    part = part[:: -1 if flip_rows else 1, :: -1 if flip_cols else 1]
+    """(len(wanted), rows, cols): whole blocks' coefficients (v, u), mirrored; no arithmetic but signs."""
+    flip_rows, flip_cols = flips
+    blocks = blocks[:: -1 if flip_rows else 1, :: -1 if flip_cols else 1]
     v, u = np.array(wanted).T
-    maps: NDArray[np.floating] = part.transpose(2, 3, 0, 1)[v, u]  # (C, H/8, W/8)
-    odd = (flip_rows * v + flip_cols * u) % 2 == 1
-    maps[odd] *= -1
+    maps: NDArray[np.floating] = blocks.transpose(2, 3, 0, 1)[v, u]
+    maps[(flip_rows * v + flip_cols * u) % 2 == 1] *= -1
     return maps
 
 
-def _apply(blocks: NDArray[np.floating], rows: Band, cols: Band, dtype: torch.dtype) -> torch.Tensor:
+def _apply(blocks: NDArray[np.floating], rows: Band, cols: Band) -> torch.Tensor:
     """(W/8, U, H/8, V): L X R^T, one product with gathered input blocks an axis."""
     # A copy in any case: planes may be read-only, and torch has no such tensors.
-    x = torch.from_numpy(np.array(blocks[rows.span, cols.span].transpose(0, 2, 1, 3), order="C")).to(dtype)
+    x = torch.from_numpy(np.array(blocks[rows.span, cols.span].transpose(0, 2, 1, 3), order="C")).to(rows.weights.dtype)
     block_rows, _, block_cols, _ = x.shape
     # Rows: (block_rows, 8 v, block_cols * 8 u) -> (H/8, V, block_cols * 8 u).
     x = _gather(x.reshape(block_rows, BLOCK, block_cols * BLOCK), rows)

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import freqlearn as fl
 from freqlearn.geometry import Box
-from freqlearn.operator import Plane, compute
+from freqlearn.operator import Plane, compute, execute
 from freqlearn.plan import Plan
 
 ALL = tuple(range(192))
@@ -58,10 +59,18 @@ def channels_of(pixels: np.ndarray) -> np.ndarray:
 
 
 def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    if width == 1:
+        # torch 2.15 resizes a picture of one column wrongly along it (0, 6 -> 0, 0, 0), and one of one row rightly.
+        return interpolated(interpolated(pixels, pixels.shape[0], 1).T, 1, height).T
+    return interpolated(pixels, height, width)
+
+
+def interpolated(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     tensor = torch.from_numpy(pixels.copy())[None, None]
-    return torch.nn.functional.interpolate(
-        tensor, size=(height, width), mode="bilinear", antialias=True, align_corners=False
-    )[0, 0].numpy()
+    result = torch.nn.functional.interpolate(
+        tensor, (height, width), mode="bilinear", antialias=True, align_corners=False
+    )
+    return result[0, 0].numpy()
 
 
 def windowed(pixels: np.ndarray, box: Box, fill: float) -> np.ndarray:
@@ -155,49 +164,37 @@ def test_subsampled_components_equal_pillows_fractional_boxes(sampling, data):
     np.testing.assert_allclose(got, want, rtol=0, atol=PILLOW_BOX)
 
 
-@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:0", "4:2:2", "4:4:0", "4:1:1", "3x1", "2x2,1x2", "gray"])
-def test_real_files_equal_an_independent_readers_pixels(sampling, make_jpeg, read_planes, jpeg_densities):
+# (vertical, horizontal) reduction of Cb and Cr.
+REDUCTIONS = {
+    "4:4:4": (1, 1),
+    "4:2:0": (2, 2),
+    "4:2:2": (1, 2),
+    "4:4:0": (2, 1),
+    "4:1:1": (1, 4),
+    "4:1:0": (2, 4),
+    "3x1": (1, 3),
+    "2x2,1x2": (1, 2),
+    "gray": (1, 1),
+}
+
+
+@pytest.mark.parametrize("sampling", REDUCTIONS)
+def test_files_equal_an_independent_readers_pixels(sampling, make_jpeg, read_planes):
     # Coefficients by libjpeg (jpeglib), tables by Pillow; odd size, so padding samples are in the file.
     height, width = 61, 83
-    planes, tables = read_planes(make_jpeg(height, width, sampling=sampling, quality=80))
-    densities = jpeg_densities(sampling)
-    components = [
-        Plane(
-            blocks=(plane * table.astype(np.float32)),
-            size_px=(-(-height * d[0] // 1), -(-width * d[1] // 1)),
-            density=d,
-        )
-        for plane, table, d in zip(planes, tables, densities, strict=True)
-    ]
-    while len(components) < 3:
-        components.append(Plane(blocks=None, size_px=(height, width)))
+    jpeg = make_jpeg(height, width, sampling=sampling, quality=80)
     box, size = Box(8, 12, 48, 60), (56, 72)  # whole chroma samples at every sampling: torch can be the oracle
-    plan = apply_to_plan(Plan.identity((height, width)), box).resize(*size)
-    got = compute(components, plan, ALL)
-    for component, plane in enumerate(components):
-        part = got[64 * component : 64 * component + 64].numpy()
-        if plane.blocks is None:
-            assert not part.any()
-            continue
-        rows = slice(int(box.top * plane.density[0]), int(box.bottom * plane.density[0]))
-        cols = slice(int(box.left * plane.density[1]), int(box.right * plane.density[1]))
-        want = channels_of(resized(pixels_of(plane)[rows, cols], *size))
-        np.testing.assert_allclose(part, want, rtol=0, atol=FLOAT32)
+    img = fl.read_dct(jpeg)
+    got = execute(img.with_plan(apply_to_plan(img.plan, box).resize(*size)), fl.ChannelSet.all()).numpy()
 
-
-@pytest.fixture
-def jpeg_densities():
-    from_factors = {
-        "4:4:4": [(1, 1)] * 3,
-        "4:2:0": [(1, 1), (2, 2), (2, 2)],
-        "4:2:2": [(1, 1), (1, 2), (1, 2)],
-        "4:4:0": [(1, 1), (2, 1), (2, 1)],
-        "4:1:1": [(1, 1), (1, 4), (1, 4)],
-        "3x1": [(1, 1), (1, 3), (1, 3)],
-        "2x2,1x2": [(1, 1), (1, 2), (1, 2)],
-        "gray": [(1, 1)],
-    }
-    return lambda sampling: [(Fraction(1, v), Fraction(1, h)) for v, h in from_factors[sampling]]
+    want = np.zeros_like(got)
+    for component, (plane, table) in enumerate(zip(*read_planes(jpeg), strict=True)):
+        down, across = REDUCTIONS[sampling] if component else (1, 1)
+        plane = Plane(plane * table.astype(np.float64), size_px=(-(-height // down), -(-width // across)))
+        rows = slice(box.top // down, box.bottom // down)
+        cols = slice(box.left // across, box.right // across)
+        want[64 * component : 64 * component + 64] = channels_of(resized(pixels_of(plane)[rows, cols], *size))
+    np.testing.assert_allclose(got, want, rtol=0, atol=FLOAT32)
 
 
 def test_aligned_crop_without_resize_is_the_files_coefficients():

@@ -61,3 +61,34 @@ def test_rgb_pipeline_differs_by_its_rounding_alone(photos):
             difference = (got[component] - channels_of(ycbcr[component]))[around]
             assert np.sqrt(np.mean(difference**2)) <= bound[component], (path.name, component)
     assert compared >= 8
+
+
+@pytest.mark.parametrize(
+    "sampling", [((1, 1),) * 3, ((2, 2), (1, 1), (1, 1)), ((1, 1),)], ids=["4:4:4", "4:2:0", "gray"]
+)
+def test_operator_equals_an_independent_readers_pixels(sampling, photos, read_planes):
+    paths = [
+        path for path in sorted((photos / "imagenet-sample").glob("*.JPEG")) if fl.read_info(path).sampling == sampling
+    ]
+    generator = np.random.default_rng(0)
+    for path in paths[:3]:
+        img = fl.read_dct(path)
+        height, width = img.size_px
+        # Even boxes: whole chroma samples, so that torch's resize can be the oracle.
+        h, w = (2 * int(generator.integers(20, side // 2)) for side in (height, width))
+        top, left = (
+            2 * int(generator.integers(0, (height - h) // 2 + 1)),
+            2 * int(generator.integers(0, (width - w) // 2 + 1)),
+        )
+        plan = img.plan.crop(top=top, left=left, height=h, width=w).resize(448, 448).hflip()
+        got = transforms.ToFrequencyTensor(ALL)(img.with_plan(plan)).numpy()
+        for component, (plane, table) in enumerate(zip(*read_planes(fl.read_bytes(path)), strict=True)):
+            reduction = 2 if component and len(set(sampling)) == 2 else 1
+            blocks = scipy.fft.idctn(plane * table.astype(np.float64), axes=(2, 3), norm="ortho")
+            pixels = blocks.swapaxes(1, 2).reshape(8 * blocks.shape[0], 8 * blocks.shape[1])
+            crop = pixels[top // reduction : (top + h) // reduction, left // reduction : (left + w) // reduction]
+            resized = torch.nn.functional.interpolate(
+                torch.from_numpy(crop.copy())[None, None], size=(448, 448), mode="bilinear", antialias=True
+            )[0, 0].numpy()
+            want = channels_of(resized[:, ::-1]).transpose(2, 3, 0, 1).reshape(64, 56, 56)
+            np.testing.assert_allclose(got[64 * component : 64 * component + 64], want, rtol=0, atol=1e-3)
