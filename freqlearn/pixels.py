@@ -35,6 +35,11 @@ def decode_bytes(data: bytes, max_pixels: int) -> Coefficients:
     except Exception as error:
         raise ImageDecodeError(f"expected an image that Pillow can read, got {_start(data)}: {error}") from error
     with image:
+        if image.format == "EPS":
+            raise ImageDecodeError(
+                "expected a picture, got an EPS file: it is a program, and Pillow would run it through Ghostscript; "
+                "render it yourself and pass the pixels"
+            )
         return decode_image(image, max_pixels)
 
 

@@ -142,6 +142,11 @@ def test_truncated_files_are_refused(kind, rgb):
         fl.read_dct(data[: len(data) // 2])
 
 
+def test_programs_are_not_run(rgb):
+    with pytest.raises(fl.ImageDecodeError, match="Ghostscript"):
+        fl.read_dct(saved(rgb, "EPS"))
+
+
 def test_pillow_s_lenient_switch_is_reported(rgb, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     assert "LOAD_TRUNCATED_IMAGES" in fl.read_dct(saved(rgb, "PNG")).warnings[0]
