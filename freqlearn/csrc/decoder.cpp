@@ -60,6 +60,7 @@ class Decoder {
   std::optional<Frame> frame_;
   std::optional<Progression> progression_;  // from the first scan on
   std::vector<bool> has_table_;             // a component
+  bool has_end_marker_ = false;
   EntropyData entropy_data_;
   Decoded result_;
 };
@@ -74,7 +75,7 @@ Decoded Decoder::run() {
   offset_ = 2;
   try {
     walk();
-    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, warnings_);
+    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, has_end_marker_, warnings_);
   } catch (const JpegError& error) {
     const bool damage = error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::truncated;
     if (strict_ || !damage || !has_planes()) throw;
@@ -129,12 +130,12 @@ void Decoder::handle_restart_interval(const Segment& segment) {
 }
 
 void Decoder::handle_end(const Segment& segment) {
-  const bool has_marker = segment.code == marker::EOI;
+  has_end_marker_ = segment.code == marker::EOI;
   if (!progression_) {
     fail(ErrorKind::truncated, segment.offset, "expected a frame and a scan, got the end of the ",
-         has_marker ? "image" : "file");
+         has_end_marker_ ? "image" : "file");
   }
-  if (!has_marker) {
+  if (!has_end_marker_) {
     warnings_.add(join("missing EOI marker at byte ", segment.offset));
   } else if (segment.next < data_.size()) {
     const Bytes rest = data_.subspan(segment.next);

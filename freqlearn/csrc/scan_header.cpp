@@ -107,16 +107,18 @@ void Progression::add(const ScanHeader& scan, Warnings& warnings) {
   }
 }
 
-void Progression::check_complete(const Frame& frame, std::size_t end_offset, Warnings& warnings) const {
+void Progression::check_complete(const Frame& frame, std::size_t end_offset, bool has_end_marker,
+                                 Warnings& warnings) const {
   for (std::size_t i = 0; i < low_bit_.size(); ++i) {
     if (!has_scan(i)) {
       fail(ErrorKind::truncated, end_offset, "expected a scan of each of ", frame.components.size(),
            " components, none came of component ", i);
     }
     const auto unfinished = std::ranges::count_if(low_bit_[i], [](int low) { return low != 0; });
-    if (progressive_ && unfinished > 0) {
-      warnings.add(join("component ", i, ": the scans do not send ", unfinished, " of 64 coefficients in full"));
-    }
+    if (!progressive_ || unfinished == 0) continue;
+    const std::string what = join("component ", i, ": the scans do not send ", unfinished, " of 64 coefficients in full");
+    if (!has_end_marker) fail(ErrorKind::truncated, end_offset, what, " and the file has no end marker");
+    warnings.add(what);
   }
 }
 

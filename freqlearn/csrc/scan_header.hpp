@@ -42,8 +42,9 @@ class Progression {
   void add(const ScanHeader& scan, Warnings& warnings);
 
   [[nodiscard]] bool has_scan(std::size_t component) const { return low_bit_[component][0] != kNotSent; }
-  // After the last scan: throws if a component has not come; warns if a progressive one lacks precision.
-  void check_complete(const Frame& frame, std::size_t end_offset, Warnings& warnings) const;
+  // After the last scan: throws if a component has not come. If a progressive one lacks precision it warns: some
+  // files leave out their last scans; but throws if the file also lacks its end marker, as then it was cut.
+  void check_complete(const Frame& frame, std::size_t end_offset, bool has_end_marker, Warnings& warnings) const;
 
  private:
   static constexpr int kNotSent = -1;
