@@ -93,6 +93,11 @@ class Geometry:
         """Whether the window shows anything but picture."""
         return not self.visible.contains(self.window)
 
+    def shows_all_of(self, size_px: tuple[int, int]) -> bool:
+        """Whether a picture of `size_px` is shown as it is."""
+        whole = Box(0, 0, *size_px)
+        return self.box == self.window == self.visible == whole and not self.is_resampled
+
     def crop(self, box: Box) -> "Geometry":
         """Show only `box`, given in pixels of the present window; beyond the window there is padding.
 

@@ -59,8 +59,9 @@ class Plan:
 
     @property
     def is_identity(self) -> bool:
-        """Whether nothing is pending."""
-        return replace(self, oriented=False) == Plan.identity(self.size_px)
+        """Whether the plan changes nothing."""
+        turned = self.transposed or self.flip_horizontal or self.flip_vertical
+        return not turned and not self.colors and self.geometry.shows_all_of(self.size_px)
 
     @property
     def output_size(self) -> tuple[int, int]:

@@ -57,7 +57,11 @@ def test_identity():
     assert plan.is_identity
     assert plan.output_size == (5, 7)
     assert plan.contrast(1.0).hue(0.0).brightness(1.0).saturation(1.0).is_identity
+    assert plan.resize(5, 7).hflip().hflip().is_identity
     assert not plan.hflip().is_identity
+    assert not plan.resize(5, 8).is_identity
+    assert not plan.crop(top=0, left=0, height=5, width=6).is_identity
+    assert not plan.resize(10, 14).crop(top=0, left=0, height=5, width=7).is_identity
 
 
 def test_second_resize_is_an_error_that_says_why():
