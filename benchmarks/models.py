@@ -63,6 +63,9 @@ def candidates(classes: int) -> Iterator[Candidate]:
         yield Candidate(
             "MobileNetV2", name, spec, lambda spec=spec: models.mobilenet_v2(spec=spec, num_classes=classes)
         )
+    for name in ("DCT-24", "DCT-192"):
+        spec = InputSpec.unstandardised(CHANNELS[name], 112)
+        yield Candidate("small", name, spec, lambda spec=spec: models.small(spec=spec, num_classes=classes))
     everything = InputSpec.unstandardised(CHANNELS["DCT-192"], 448)
     yield Candidate("FrequencyGate", "DCT-192", everything, models.FrequencyGate)
 
