@@ -1,6 +1,10 @@
 """Coefficients, block counts and tables equal those that libjpeg reads, exactly."""
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +105,29 @@ def test_photos(photos, read_planes):
         decoded = _native.decode(jpeg, strict=True, max_pixels=MAX_PIXELS)
         assert decoded.complete
         assert_same(decoded, *read_planes(jpeg))
+
+
+def test_benchmark_counts_what_differs(tmp_path):
+    """`python -m benchmarks.parity` over three files: one good, one refused, one that jpeg2dct would change."""
+    folder = tmp_path / "files" / "inner"
+    folder.mkdir(parents=True)
+    for source, name in [("420_optimised.jpg", "a.jpg"), ("411.jpg", "b.JPEG"), ("arithmetic.jpg", "c.jpeg")]:
+        (folder / name).write_bytes((ASSETS / source).read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.parity", str(tmp_path / "files")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ASSETS.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stderr
+    counts = json.loads((tmp_path / "runs/benchmarks/parity.json").read_text())
+    assert counts["files_compared"] == 2
+    # 43 x 29 px: 6 x 4 blocks of luma; of chroma twice 3 x 2 (4:2:0) and twice 2 x 4 (4:1:1).
+    assert counts["coefficients_compared"] == 64 * (24 + 6 + 6 + 24 + 8 + 8)
+    assert counts["coefficients_differing"] == 0
+    assert counts["jpeg2dct_would_reencode"] == 1
+    assert list(counts["refused"]) == [str(folder / "c.jpeg")]
+    assert "got arithmetic coding" in result.stdout
