@@ -7,8 +7,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+_SHORT = {"-o": "--output"}
 # What the extra `train` brings; one of them missing means that the extra is.
 _EXTRA = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotlib", "rich", "yaml", "docstring_parser")
 
@@ -32,14 +33,12 @@ class Command:
         options: "module:dataclass" that the function takes as its only argument; None if the function's own parameters
             are the options.
         positional: Parameters that are given without a name; a list takes one or more values.
-        short: One-letter names of options.
     """
 
     summary: str
     function: str
     options: str | None = None
     positional: tuple[str, ...] = ()
-    short: Mapping[str, str] = field(default_factory=dict)
 
 
 COMMANDS: dict[str, Command] = {
@@ -47,7 +46,6 @@ COMMANDS: dict[str, Command] = {
         "mean and standard deviation of every channel over a folder of images",
         "freqlearn.pipelines.stats:stats",
         positional=("data",),
-        short={"-o": "--output"},
     ),
     "rank": Command(
         "rank the 192 channels by how much a model needs them",
@@ -136,7 +134,7 @@ def _run(arguments: list[str]) -> int:
     function = _load(command.function)
     parser = _parser(name, command, function)
     try:
-        values = parser.parse_args(_canonical(rest, parser, command))
+        values = parser.parse_args(_canonical(rest, parser))
         options = parser.instantiate(values).as_dict()
     except argparse.ArgumentError as error:
         raise UsageError(f"{_readable(str(error))} (see freqlearn {name} --help)") from error
@@ -219,7 +217,7 @@ def _formatter() -> Any:
     return Formatter
 
 
-def _canonical(arguments: Sequence[str], parser: "ArgumentParser", command: Command) -> list[str]:
+def _canonical(arguments: Sequence[str], parser: "ArgumentParser") -> list[str]:
     """Command-line habits that jsonargparse does not know: dashes in names, -o, and --flag / --no-flag."""
     names = {action.dest for action in parser._actions}
     flags = {action.dest for action in parser._actions if getattr(action, "_typehint", None) is bool}
@@ -227,7 +225,7 @@ def _canonical(arguments: Sequence[str], parser: "ArgumentParser", command: Comm
     for position, argument in enumerate(arguments):
         if argument == "--":
             return [*canonical, *arguments[position:]]
-        argument = command.short.get(argument, argument)
+        argument = _SHORT.get(argument, argument)
         if argument.startswith("--"):
             option, equals, value = argument.partition("=")
             name = option[2:].replace("-", "_")
@@ -245,15 +243,18 @@ def _canonical(arguments: Sequence[str], parser: "ArgumentParser", command: Comm
 
 def _readable(message: str) -> str:
     """Jsonargparse's message as a sentence for somebody who typed a command."""
-    message = " ".join(message.split())
+    message = re.sub(r"<class '(\w+)'>", r"\1", " ".join(message.split()))
     message = re.sub(r'^Parser key "([\w.]+)": ', lambda found: f"--{found[1].replace('_', '-')}: ", message)
     message = re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"expected one of \1", message)
-    message = re.sub(r"Expected a <class '(\w+)'>", r"expected \1", message)
+    message = re.sub(r"Expected a (int|float|str|bool|Path)\b", r"expected \1", message)
     return re.sub(
-        r"Does not validate against any of the Union subtypes Subtypes: \[(.*?)\] Errors: .*?Given value: ",
-        lambda found: f"expected {' or '.join(re.findall(r'(int|float|str|Path)', found[1]))}, got ",
+        r"Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors: .*Given value: ",
+        lambda union: f"expected {' or '.join(_SUBTYPE.findall(union[1]))}, got ",
         message,
     )
+
+
+_SUBTYPE = re.compile(r"\bint\b|\bfloat\b|\bstr\b|\bPath\b|'[^']+'")
 
 
 def _one_line(error: BaseException) -> str:

@@ -24,8 +24,8 @@ class TrainOptions:
         channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
             JSON file (an importance or a channel set). By default those of the spec, or 24.
         top: Take the K most important channels of the importance file given as channels.
-        spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name. Without one,
-            statistics are measured on the training files first.
+        spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
+            Without one, statistics are measured on the training files first.
         size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small, rgb:
             224).
         resize_px: Short side that evaluation resizes to before the centre crop. By default 8/7 of size_px, or no resize
@@ -92,6 +92,8 @@ class TrainOptions:
             raise ValueError(f"lr must be positive, got {self.lr}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is a share of the steps, at least 0 and below 1; got {self.warmup}")
+        if not 0 <= self.val_fraction < 1:
+            raise ValueError(f"val_fraction is a share, at least 0 and below 1; got {self.val_fraction}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is a share, at least 0 and below 1; got {self.label_smoothing}")
         if self.input == "rgb" and (self.channels is not None or self.top is not None):

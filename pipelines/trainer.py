@@ -14,6 +14,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from freqlearn.pipelines.options import Precision
 
@@ -120,6 +121,9 @@ def make_trainer(
         devices: Number of devices.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
+
+    Raises:
+        ValueError: If this machine lacks the accelerator, or it the precision.
     """
     all_callbacks = [*callbacks, StopOnInterrupt(output / LAST if output else None)]
     loggers: list[Logger] = []
@@ -142,22 +146,25 @@ def make_trainer(
         all_callbacks.append(ModelCheckpoint(output, filename=Path(LAST).stem, enable_version_counter=False))
     if progress:
         all_callbacks.append(_ProgressBar(console_kwargs={"stderr": True}))  # stdout is for results
-    with quiet_lightning():
-        return L.Trainer(
-            max_epochs=epochs,
-            max_steps=-1 if max_steps is None else max_steps,
-            accelerator=accelerator,
-            devices=devices,
-            precision=_resolve_precision(precision, accelerator),
-            logger=loggers or False,
-            callbacks=all_callbacks,
-            enable_checkpointing=output is not None,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=10,
-            use_distributed_sampler=False,
-        )
+    try:
+        with quiet_lightning():
+            return L.Trainer(
+                max_epochs=epochs,
+                max_steps=-1 if max_steps is None else max_steps,
+                accelerator=accelerator,
+                devices=devices,
+                precision=_resolve_precision(precision, accelerator),
+                logger=loggers or False,
+                callbacks=all_callbacks,
+                enable_checkpointing=output is not None,
+                enable_progress_bar=progress,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=10,
+                use_distributed_sampler=False,
+            )
+    except MisconfigurationException as error:
+        raise ValueError(f"accelerator {accelerator}, precision {precision}: {error}") from error
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""A tiny folder of JPEG files with two classes that a few steps of training tell apart, and a model trained on it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.training import TrainResult, train
+
+SIZE_PX = 32
+
+
+def write_two_classes(root: Path, *, images: int, seed: int = 0) -> Path:
+    """`images` JPEG files each of "flat" (nearly uniform) and "stripes" (vertical stripes), 40x48 px."""
+    rng = np.random.default_rng(seed)
+    stripes = 60 * np.sign(np.sin(np.arange(48) * np.pi / 4))[None, :, None]
+    for name, pattern in (("flat", 0.0), ("stripes", stripes)):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for number in range(images):
+            pixels = rng.uniform(90, 160) + pattern + rng.normal(0, 6, (40, 48, 3))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg", quality=90)
+    return root
+
+
+@pytest.fixture(scope="session")
+def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with train/ (2 x 12 files) and val/ (2 x 5 files)."""
+    root = tmp_path_factory.mktemp("two_classes")
+    write_two_classes(root / "train", images=12)
+    write_two_classes(root / "val", images=5, seed=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def options(two_classes: Path) -> Callable[..., TrainOptions]:
+    """`options(output=..., ...)`: a training of seconds on two_classes."""
+
+    def make(**changes: object) -> TrainOptions:
+        usual: dict[str, object] = {
+            "data": two_classes,
+            "model": "small",
+            "size_px": SIZE_PX,
+            "epochs": 3,
+            "batch_size": 8,
+            "lr": 3e-3,
+            "workers": 0,
+            "accelerator": "cpu",
+            "progress": False,
+        }
+        return TrainOptions(**(usual | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(options: Callable[..., TrainOptions], tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    """What a training of 12 steps on two_classes gives."""
+    return train(options(output=tmp_path_factory.mktemp("trained") / "run", epochs=4))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tiny tensors: threads would only wait for each other."""
+    torch.set_num_threads(1)
