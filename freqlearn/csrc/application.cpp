@@ -10,8 +10,8 @@ namespace freqlearn {
 namespace {
 
 bool starts_with(Bytes bytes, std::string_view text) {
-  return bytes.size() >= text.size() &&
-         std::equal(text.begin(), text.end(), bytes.begin(), [](char a, std::uint8_t b) { return a == static_cast<char>(b); });
+  const auto same = [](char a, std::uint8_t b) { return a == static_cast<char>(b); };
+  return bytes.size() >= text.size() && std::equal(text.begin(), text.end(), bytes.begin(), same);
 }
 
 std::string three_components(const Frame& frame, const ApplicationData& data, Warnings& warnings) {

@@ -25,7 +25,9 @@ class BitReader {
   }
 
   // The next `n` bits, 1 <= n <= 32, without taking them.
-  [[nodiscard]] std::uint32_t peek(unsigned n) const noexcept { return static_cast<std::uint32_t>(window_ >> (64 - n)); }
+  [[nodiscard]] std::uint32_t peek(unsigned n) const noexcept {
+    return static_cast<std::uint32_t>(window_ >> (64 - n));
+  }
 
   void drop(unsigned n) noexcept {
     window_ <<= n;
@@ -46,7 +48,10 @@ class BitReader {
     return bits + negative;
   }
 
-  [[nodiscard]] std::int64_t bits_left() const noexcept { return (end_ - next_) * 8 + static_cast<std::int64_t>(count_); }
+  // Negative once bits behind the end have been taken.
+  [[nodiscard]] std::int64_t bits_left() const noexcept {
+    return (end_ - next_) * 8 + static_cast<std::int64_t>(count_);
+  }
   [[nodiscard]] bool overrun() const noexcept { return bits_left() < 0; }
   // Bytes of which at least one bit has been taken.
   [[nodiscard]] std::size_t bytes_taken() const noexcept {

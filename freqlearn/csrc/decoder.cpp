@@ -220,9 +220,13 @@ void Decoder::finish() {
 
 }  // namespace
 
-Info read_info(Bytes data, std::uint64_t max_pixels) { return Decoder(data, Depth::headers, true, max_pixels).run().info; }
+Info read_info(Bytes data, std::uint64_t max_pixels) {
+  return Decoder(data, Depth::headers, true, max_pixels).run().info;
+}
 
-Info check(Bytes data, std::uint64_t max_pixels) { return Decoder(data, Depth::structure, true, max_pixels).run().info; }
+Info check(Bytes data, std::uint64_t max_pixels) {
+  return Decoder(data, Depth::structure, true, max_pixels).run().info;
+}
 
 Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels) {
   return Decoder(data, Depth::coefficients, strict, max_pixels).run();

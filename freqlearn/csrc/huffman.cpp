@@ -14,8 +14,8 @@ void parse_huffman_tables(const Segment& segment, HuffmanSlots& slots) {
     spec.offset = segment.body + at;
     const int table_class = segment.u8(at) >> 4, index = segment.u8(at) & 15;
     if (table_class > 1 || index > 3) {
-      fail(ErrorKind::malformed, spec.offset, "Huffman table: expected class 0 or 1 and index 0 to 3, got ", table_class,
-           " and ", index);
+      fail(ErrorKind::malformed, spec.offset, "Huffman table: expected class 0 or 1 and index 0 to 3, got ",
+           table_class, " and ", index);
     }
     if (size - at < 17) {
       fail(ErrorKind::malformed, spec.offset, "Huffman table: expected 17 bytes of header, its marker has ", size - at,

@@ -1,5 +1,6 @@
 #include "progressive.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "quantisation.hpp"
@@ -40,6 +41,7 @@ class BandRefiner {
   }
 
   [[nodiscard]] unsigned begin() const { return begin_; }
+  [[nodiscard]] bool has_corrections(std::uint64_t mask) const { return (mask & band_) != 0; }
 
  private:
   // One bit says whether the coefficient's magnitude has a further bit.
@@ -153,16 +155,22 @@ void decode_ac_first(Scan& scan, std::size_t first, std::size_t count, BitReader
 void decode_ac_refinement(Scan& scan, std::size_t first, std::size_t count, BitReader& bits) {
   const ScanComponent& component = scan.components.front();
   BandRefiner refiner(scan.header, bits);
-  std::size_t run = 0;  // blocks left without new coefficients
-  for (std::size_t index = first; index < first + count; ++index) {
-    const Block block = component.plane->block(index);
-    std::uint64_t& mask = component.plane->masks()[index];
-    if (run > 0) {
-      refiner.correct_all(block, mask, refiner.begin());
-      --run;
+  std::uint64_t* const masks = component.plane->masks();
+  const std::size_t last = first + count;
+  std::size_t index = first, run = 0;  // blocks left without new coefficients
+  while (index < last) {
+    if (run == 0) {
+      run = refiner.refine(component.plane->block(index), masks[index], *component.ac);
     } else {
-      run = refiner.refine(block, mask, *component.ac);
+      // Empty blocks take no bits, so a short file can hold very many: nothing but their masks is looked at.
+      const std::size_t stop = std::min(last, index + run), begin = index;
+      while (index < stop && !refiner.has_corrections(masks[index])) ++index;
+      run -= index - begin;
+      if (index == stop) continue;
+      refiner.correct_all(component.plane->block(index), masks[index], refiner.begin());
+      --run;
     }
+    ++index;
     if (bits.overrun()) throw EntropyFault{kDataEnded};
   }
   if (run > 0) throw EntropyFault{"a run of empty blocks goes past the end of the scan or interval"};

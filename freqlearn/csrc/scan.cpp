@@ -129,8 +129,8 @@ bool decode_scan(Scan& scan, IntervalDecoder decode_interval, const EntropyData&
     } else if (!reader.exhausted()) {
       lost += count;
     } else if (strict) {
-      fail(ErrorKind::truncated, data.end_offset(), "entropy-coded data end before the last ", scan.mcus - first, " of ",
-           scan.mcus, " MCUs");
+      fail(ErrorKind::truncated, data.end_offset(), "entropy-coded data end before the last ", scan.mcus - first,
+           " of ", scan.mcus, " MCUs");
     } else {
       lost += scan.mcus - first;
       break;

@@ -32,8 +32,8 @@ void check_spectral(const ScanHeader& scan, const Frame& frame, std::size_t offs
   const bool bits_ok = low <= 13 && (high == 0 || low + 1 == high);
   if (!spectral_ok || !bits_ok) {
     fail(ErrorKind::malformed, offset,
-         "progressive scan: expected the DC alone or a band of one component's AC, and one bit at a time; ", got, " of ",
-         scan.selections.size(), " components");
+         "progressive scan: expected the DC alone or a band of one component's AC, and one bit at a time; ", got,
+         " of ", scan.selections.size(), " components");
   }
 }
 
@@ -45,8 +45,8 @@ ScanHeader parse_scan_header(const Segment& segment, const Frame& frame, Warning
   const std::size_t size = segment.payload.size();
   const std::size_t count = size > 0 ? segment.u8(0) : 0;
   if (count < 1 || count > 4 || size != 2 * count + 4) {
-    fail(ErrorKind::malformed, segment.body, "scan header: expected 1 to 4 components and a length of 6 + 2 for each, got ",
-         count, " and ", size + 2);
+    fail(ErrorKind::malformed, segment.body,
+         "scan header: expected 1 to 4 components and a length of 6 + 2 for each, got ", count, " and ", size + 2);
   }
   int blocks = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -55,7 +55,8 @@ ScanHeader parse_scan_header(const Segment& segment, const Frame& frame, Warning
     const int dc_table = segment.u8(at + 1) >> 4, ac_table = segment.u8(at + 1) & 15;
     const std::optional<std::size_t> component = find_component(frame, scan, id);
     if (!component) {
-      fail(ErrorKind::malformed, offset, "scan header: expected a component of the frame, each at most once, got id ", id);
+      fail(ErrorKind::malformed, offset,
+           "scan header: expected a component of the frame, each at most once, got id ", id);
     }
     if (dc_table > 3 || ac_table > 3) {
       fail(ErrorKind::malformed, offset + 1, "scan header: expected Huffman tables 0 to 3, got ", dc_table, " and ",
@@ -116,7 +117,8 @@ void Progression::check_complete(const Frame& frame, std::size_t end_offset, boo
     }
     const auto unfinished = std::ranges::count_if(low_bit_[i], [](int low) { return low != 0; });
     if (!progressive_ || unfinished == 0) continue;
-    const std::string what = join("component ", i, ": the scans do not send ", unfinished, " of 64 coefficients in full");
+    const std::string what =
+        join("component ", i, ": the scans do not send ", unfinished, " of 64 coefficients in full");
     if (!has_end_marker) fail(ErrorKind::truncated, end_offset, what, " and the file has no end marker");
     warnings.add(what);
   }

@@ -31,7 +31,9 @@ auto at(const File& file, std::size_t offset) { return file.begin() + static_cas
 
 void change_bytes(File& file, Range range, Random& random) {
   const std::size_t count = 1 + random.below(random.chance(70) ? 2 : 12);
-  for (std::size_t i = 0; i < count; ++i) change_byte(file, range.begin + random.below(range.end - range.begin), random);
+  for (std::size_t i = 0; i < count; ++i) {
+    change_byte(file, range.begin + random.below(range.end - range.begin), random);
+  }
 }
 
 void repeat_part(File& file, Range range, Random& random) {
@@ -44,7 +46,8 @@ void repeat_part(File& file, Range range, Random& random) {
 
 void splice(File& file, Range range, const Seed& other, Random& random) {
   const bool scan = !other.entropy_coded.empty() && random.chance(70);
-  const Range source = scan ? other.entropy_coded[random.below(other.entropy_coded.size())] : Range{0, other.bytes.size()};
+  Range source{0, other.bytes.size()};
+  if (scan) source = other.entropy_coded[random.below(other.entropy_coded.size())];
   const Range from = part_of(source, random), to = part_of(range, random);
   const File copy(at(other.bytes, from.begin), at(other.bytes, from.end));
   file.erase(at(file, to.begin), at(file, to.end));
@@ -84,7 +87,8 @@ Seed make_seed(std::string name, File bytes) {
     offset += 2 + static_cast<std::size_t>(b[offset + 2] << 8 | b[offset + 3]);
     if (!is_scan) continue;
     const std::size_t begin = offset;
-    while (offset + 1 < b.size() && !(b[offset] == 0xFF && b[offset + 1] != 0 && (b[offset + 1] & 0xF8) != 0xD0)) ++offset;
+    const auto ends_here = [&b](std::size_t i) { return b[i] == 0xFF && b[i + 1] != 0 && (b[i + 1] & 0xF8) != 0xD0; };
+    while (offset + 1 < b.size() && !ends_here(offset)) ++offset;
     if (offset > begin) seed.entropy_coded.push_back({begin, offset});
   }
   return seed;

@@ -17,7 +17,7 @@ BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 
 
 def _zigzag() -> list[int]:
-    """Place 8 * v + u of each coefficient of the zigzag sequence (T.81 figure 5), by walking the diagonals."""
+    """Place 8 * v + u of each coefficient of the zigzag sequence (T.81 figure A.6), by walking the diagonals."""
     order = []
     for diagonal in range(15):
         places = [(v, diagonal - v) for v in range(8) if 0 <= diagonal - v < 8]
