@@ -47,9 +47,7 @@ def build_network(
     if name not in _NETWORKS:
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORK_NAMES)}")
     if stage2_stride != 2 and (spec.kind == "rgb" or not name.startswith("resnet")):
-        raise ValueError(
-            f"stage2_stride {stage2_stride} is for ResNets on frequency channels, not for {name} on {spec}"
-        )
+        raise ValueError(f"stage2_stride is for ResNets on frequency channels, not for {name} on {spec}")
     if spec.channels is None:
         if gate:
             raise ValueError("a gate is for frequency channels; the spec is of kind rgb")

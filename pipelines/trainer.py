@@ -37,8 +37,11 @@ class StopOnInterrupt(Callback):
         self._requested = False
         self._previous: Any = None
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over SIGINT (possible in the main thread only)."""
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take over SIGINT (possible in the main thread only).
+
+        Not earlier: Lightning notes all signal handlers before this, and puts those back at the end.
+        """
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGINT, self._request)
 
@@ -185,6 +188,12 @@ def quiet_lightning() -> Iterator[None]:
             yield
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from None
+    except SystemExit as leave:
+        if not isinstance(leave.__context__, KeyboardInterrupt):
+            raise
+        # Lightning's answer to Ctrl-C outside of training; it has also switched SIGINT off.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt("interrupted") from None
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -15,15 +15,15 @@ SIZE_PX = 32
 
 
 def write_two_classes(root: Path, *, images: int, seed: int = 0) -> Path:
-    """`images` JPEG files each of "flat" (nearly uniform) and "stripes" (vertical stripes), 40x48 px."""
+    """`images` JPEG files each of "flat" (nearly uniform) and "stripes" (vertical stripes), 32x32 px."""
     rng = np.random.default_rng(seed)
-    stripes = 60 * np.sign(np.sin(np.arange(48) * np.pi / 4))[None, :, None]
+    stripes = 60 * np.sign(np.sin(np.arange(32) * np.pi / 4))[None, :, None]
     for name, pattern in (("flat", 0.0), ("stripes", stripes)):
         folder = root / name
         folder.mkdir(parents=True)
         for number in range(images):
-            pixels = rng.uniform(90, 160) + pattern + rng.normal(0, 6, (40, 48, 3))
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg", quality=90)
+            pixels = rng.uniform(90, 160) + pattern + rng.normal(0, 12, (32, 32, 3))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg", quality=95)
     return root
 
 
@@ -47,7 +47,8 @@ def options(two_classes: Path) -> Callable[..., TrainOptions]:
             "size_px": SIZE_PX,
             "epochs": 3,
             "batch_size": 8,
-            "lr": 3e-3,
+            "lr": 1e-2,
+            "augment": "flip",
             "workers": 0,
             "accelerator": "cpu",
             "progress": False,
@@ -59,8 +60,8 @@ def options(two_classes: Path) -> Callable[..., TrainOptions]:
 
 @pytest.fixture(scope="session")
 def trained(options: Callable[..., TrainOptions], tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
-    """What a training of 12 steps on two_classes gives."""
-    return train(options(output=tmp_path_factory.mktemp("trained") / "run", epochs=4))
+    """What a training of 30 steps on two_classes gives."""
+    return train(options(output=tmp_path_factory.mktemp("trained") / "run", epochs=10))
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.datasets import ImageFolder
+
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import data as data_module
 from freqlearn.pipelines.data import EpochSampler, ImageDataset, SampleError, derived_seed, make_loader, seeded
 from freqlearn.pipelines.folders import open_data, read_class_folder
 from freqlearn.spec import InputSpec
-from torchvision.datasets import ImageFolder
 
 SPEC = InputSpec.unstandardised(ChannelSet.square(24), 32)
 
@@ -33,8 +34,8 @@ def epochs(source: ImageDataset, *, batch_size: int, workers: int) -> list[torch
 def test_samples_do_not_depend_on_workers_or_batch_size(two_classes: Path) -> None:
     reference = epochs(dataset(two_classes), batch_size=1, workers=0)
     for batch_size, workers in ((8, 0), (8, 2), (3, 1)):
-        for expected, got in zip(reference, epochs(dataset(two_classes), batch_size=batch_size, workers=workers)):
-            assert torch.equal(got, expected)
+        got = epochs(dataset(two_classes), batch_size=batch_size, workers=workers)
+        assert all(torch.equal(one, other) for one, other in zip(got, reference, strict=True))
 
 
 def test_samples_depend_on_seed_epoch_and_index(two_classes: Path) -> None:
@@ -123,7 +124,9 @@ def test_last_small_batch_is_dropped_in_training_only(two_classes: Path) -> None
 def test_folder_is_read_as_torchvision_reads_it(two_classes: Path) -> None:
     folder, expected = read_class_folder(two_classes / "train"), ImageFolder(two_classes / "train")
     assert list(folder.classes) == expected.classes
-    assert [(str(path), int(label)) for path, label in zip(folder.paths(), folder.labels)] == expected.samples
+    assert [
+        (str(path), int(label)) for path, label in zip(folder.paths(), folder.labels, strict=True)
+    ] == expected.samples
 
 
 def test_split_holds_out_the_same_share_of_every_class(two_classes: Path) -> None:
