@@ -294,3 +294,12 @@ def test_unused_invalid_huffman_table_is_ignored(process):
     assert_warns(
         build(PLANES, [TABLE], size_px=(20, 12), sampling=[(1, 1)], scans=scans, process=process, head=all_ones)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "orientation", "color_space"),
+    [("exif_intel.jpg", 6, "YCbCr"), ("exif_motorola.jpg", 8, "YCbCr"), ("cmyk_adobe.jpg", 1, "CMYK")],
+)
+def test_assets(name, orientation, color_space):
+    info = _native.read_info((ASSETS / name).read_bytes(), MAX_PIXELS)
+    assert (info.orientation, info.color_space) == (orientation, color_space)

@@ -26,4 +26,4 @@ $cxx $flags $link -o "$out/fuzz"
 # A mutant of a file of 1 kB has no business with more memory than this.
 ASAN_OPTIONS=max_allocation_size_mb=64:hard_rss_limit_mb=512:quarantine_size_mb=16:detect_leaks=1 \
 UBSAN_OPTIONS=print_stacktrace=1 \
-    "$out/fuzz" --mutations "$mutations" --seed "$seed" tests/assets/*.jpg "$@"
+    "$out/fuzz" --mutations "$mutations" --seed "$seed" tests/assets/*.jpg tests/assets/*.mpo "$@"
