@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "rank": Command(
         "rank the 192 channels by how much a model needs them",
-        "freqlearn.pipelines.ranking:rank",
+        "freqlearn.pipelines.commands:rank",
         options="freqlearn.pipelines.rank_options:RankOptions",
     ),
     "heatmap": Command(
@@ -76,6 +76,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.demo:demo",
+        positional=("photos",),
     ),
 }
 

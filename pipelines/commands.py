@@ -10,6 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from freqlearn.pipelines.options import Accelerator, TrainOptions
+from freqlearn.pipelines.rank_options import RankOptions
+
+
+def rank(options: RankOptions) -> None:
+    """Rank the 192 channels by how much a model needs them.
+
+    Writes importance.json, importance.csv, heatmap.png, heatmap.svg and spec.json (mean and standard deviation of all
+    channels) to the output folder, and checkpoints of the network where the method trains one.
+    """
+    from freqlearn.pipelines.ranking import rank as run
+
+    _write(str(run(options)))
 
 
 def train(options: TrainOptions) -> None:

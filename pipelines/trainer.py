@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from freqlearn.pipelines.options import Precision
 
@@ -93,6 +93,24 @@ class StopOnInterrupt(Callback):
             self._previous = None
 
 
+class StopOnDivergence(Callback):
+    """Stops a training whose loss is no longer a number, before hours go by and its last good state is replaced."""
+
+    _EVERY_STEPS = 20  # looking at the loss makes the CPU wait for the GPU
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the loss now and then, and at the end of every epoch."""
+        if trainer.global_step % self._EVERY_STEPS and not trainer.is_last_batch:
+            return
+        if not torch.isfinite(outputs["loss"]):
+            raise ValueError(
+                f"the loss is {float(outputs['loss'])} at step {trainer.global_step}: training has diverged; "
+                "use a smaller lr"
+            )
+
+
 class _ProgressBar(RichProgressBar):
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)
@@ -128,7 +146,7 @@ def make_trainer(
     Raises:
         ValueError: If this machine lacks the accelerator, or it the precision.
     """
-    all_callbacks = [*callbacks, StopOnInterrupt(output / LAST if output else None)]
+    all_callbacks = [*callbacks, StopOnDivergence(), StopOnInterrupt(output / LAST if output else None)]
     loggers: list[Logger] = []
     if output is not None:
         csv = CSVLogger(output, name="logs")

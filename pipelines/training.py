@@ -48,6 +48,9 @@ _SAME_ON_RESUME = (
     "seed",
 )
 
+# Validation inputs are the same in every epoch: so little is kept in memory instead of being decoded again.
+_CACHED_VALIDATION_BYTES = 1 << 28
+
 _log = logging.getLogger(__name__)
 
 
@@ -199,6 +202,7 @@ def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec) ->
         batch_size=options.batch_size,
         workers=min(available_threads(), 4) if options.workers is None else options.workers,
         seed=options.seed,
+        cache_val=folders.val is not None and len(folders.val) * spec.bytes_per_image <= _CACHED_VALIDATION_BYTES,
     )
 
 

@@ -1,4 +1,5 @@
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -67,6 +68,11 @@ def test_callers_random_state_is_kept(two_classes: Path) -> None:
 def test_derived_seeds_differ() -> None:
     seeds = {derived_seed(seed, epoch, index) for seed in range(8) for epoch in range(8) for index in range(8)}
     assert len(seeds) == 8**3
+
+
+def test_dataset_can_be_sent_to_a_spawned_worker(two_classes: Path) -> None:
+    samples = dataset(two_classes)
+    assert torch.equal(pickle.loads(pickle.dumps(samples))[1, 2][0], samples[1, 2][0])
 
 
 def test_cache_gives_the_same_tensors_without_reading_again(tmp_path: Path, two_classes: Path) -> None:

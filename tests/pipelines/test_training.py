@@ -172,6 +172,11 @@ def test_training_leaves_the_random_state_alone(options: Options, tmp_path: Path
     assert torch.equal(torch.rand(2), expected)
 
 
+def test_diverged_training_stops(options: Options, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the loss is (nan|inf) at step \d+: training has diverged"):
+        train(options(output=tmp_path / "run", optimizer="sgd", lr=1e20, warmup=0.0, epochs=8))
+
+
 def test_max_steps(options: Options, tmp_path: Path) -> None:
     assert train(options(output=tmp_path / "run", max_steps=4)).steps == 4
 
