@@ -37,9 +37,11 @@ std::size_t end_of_entropy_data(Bytes data, std::size_t begin) {
 
 void EntropyData::read(Bytes data, std::size_t begin) {
   data_ = data;
-  const std::size_t needed = data.size() - begin + kReadAhead;
+  // Looked for first, as gigabytes of something else may follow a picture.
+  end_offset_ = end_of_entropy_data(data, begin);
+  const std::size_t needed = end_offset_ - begin + kReadAhead;
   if (needed > capacity_) {
-    copy_.reset(new std::uint8_t[needed]);  // not zeroed: pages that a short scan does not reach stay untouched
+    copy_.reset(new std::uint8_t[needed]);  // not zeroed, as a vector would be
     capacity_ = needed;
   }
   segments_.assign(1, EntropySegment{.begin = 0, .end = 0, .file_offset = begin, .restart = -1});
@@ -54,10 +56,7 @@ void EntropyData::read(Bytes data, std::size_t begin) {
       continue;
     }
     segments_.back().end = size;
-    if (!marker::is_restart(escape.code)) {
-      end_offset_ = escape.offset;
-      break;
-    }
+    if (!marker::is_restart(escape.code)) break;
     segments_.push_back({.begin = size, .end = size, .file_offset = begin, .restart = escape.code - marker::RST0});
   }
   std::memset(copy_.get() + size, 0, kReadAhead);

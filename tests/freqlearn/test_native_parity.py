@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freqlearn import _native
+from freqlearn import _native, errors
 
 MAX_PIXELS = 178_956_970
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -131,3 +131,22 @@ def test_benchmark_counts_what_differs(tmp_path):
     assert counts["jpeg2dct_would_reencode"] == 1
     assert list(counts["refused"]) == [str(folder / "c.jpeg")]
     assert "got arithmetic coding" in result.stdout
+
+
+def test_damaged_files_that_are_accepted(read_planes):
+    """A damaged scan may still be a legal one: then it holds what libjpeg reads in it, too."""
+    rng = np.random.default_rng(0)
+    files = [(ASSETS / f"{name}.jpg").read_bytes() for name in ("444", "noninterleaved_restart", "progressive_odd")]
+    accepted = 0
+    for i in range(600):
+        jpeg = bytearray(files[i % len(files)])
+        scan = jpeg.index(b"\xff\xda") + 14
+        jpeg[rng.integers(scan, len(jpeg) - 2)] ^= 1 << rng.integers(8)
+        try:
+            decoded = _native.decode(bytes(jpeg), strict=True, max_pixels=MAX_PIXELS)
+        except errors.MalformedJpegError:
+            continue
+        accepted += 1
+        for ours, theirs in zip(decoded.planes, read_planes(bytes(jpeg))[0], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert accepted > 100
