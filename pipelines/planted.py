@@ -35,6 +35,8 @@ from freqlearn.indexing import channel_index, label, split_index
 
 DESCRIPTION = "planted.json"
 PLAIN = "plain"
+SQUARE = ChannelSet.square(24)
+"""DCTNet's published 24 channels, half of the plants lie outside of."""
 _FORMAT, _VERSION = "freqlearn.planted", 1
 
 # What every file draws its encoding from. 4:4:4 twice: it is the most frequent in ImageNet too.
@@ -194,9 +196,8 @@ def candidates() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """
     y = [channel_index(0, v, u) for v in range(6) for u in range(6) if 3 <= u + v <= 8]
     chroma = [channel_index(c, v, u) for c in (1, 2) for v in range(4) for u in range(4) if 1 <= u + v <= 3]
-    square = ChannelSet.square(24)
-    inside = tuple(channel for channel in (*y, *chroma) if channel in square)
-    return inside, tuple(channel for channel in (*y, *chroma) if channel not in square)
+    inside = tuple(channel for channel in (*y, *chroma) if channel in SQUARE)
+    return inside, tuple(channel for channel in (*y, *chroma) if channel not in SQUARE)
 
 
 _UNFINISHED = ".unfinished"

@@ -145,6 +145,11 @@ def _spec(options: RankOptions, train_files: ClassFolder) -> tuple[InputSpec, ND
         spec = read_spec(options.spec)
         if spec.channels is None or len(spec.channels) != len(ChannelSet.all()):
             raise ValueError(f"{options.spec}: expected a spec of all 192 channels to rank, got {spec}")
+        if options.size_px not in (None, spec.size_px) or options.resize_px not in (None, spec.resize_px):
+            raise ValueError(
+                f"{options.spec} was measured at size_px {spec.size_px}, resize_px {spec.resize_px}: leave out size_px "
+                "and resize_px, or leave out spec to measure anew"
+            )
         spec = spec.select(ChannelSet.all())
         return spec, np.square(np.asarray(spec.std))
     size_px = options.size_px or default_size_px(options.model, "dct")
