@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def _plant(output: Path, *, top: int | None, size_px: int | None, epochs: int, s
     data = planted.write(output / "planted" / f"seed-{seed}", seed=seed, size_px=size_px or 112)
     files = len(data.classes) * (data.train_per_class + data.val_per_class)
     _say(
-        f"{files} JPEG files of {data.size_px}x{data.size_px} px in {data.root}/: noise with the 1/f spectrum of photos.\n"
+        f"{files} JPEG files, {data.size_px}x{data.size_px} px, in {data.root}/: noise with the 1/f spectrum of photos.\n"
         f"Their {len(data.classes)} classes differ in {len(data.channels)} channels only: {_listed(data.channels)}.\n"
         "Each is stronger in one class and weaker in the others: on the whole it is as strong as its neighbours."
     )
@@ -206,9 +206,7 @@ def _train(plan: _Plan, ranking: Ranking) -> dict[str, TrainResult]:
         for name, result in results.items()
     ]
     _say(_table(rows))
-    _say(
-        f"(network `small`, {plan.epochs} epochs, accuracy on validation files; images/s in training, decoding included)"
-    )
+    _say(f"(network `small`, {plan.epochs} epochs; accuracy on validation files; images/s in training, with decoding)")
     return results
 
 
@@ -272,7 +270,7 @@ def _recover(plan: _Plan, data: planted.Planted, ranking: Ranking, seeds: int) -
     _say(_table(summary(results)))
 
 
-def _listed(channels: Sequence[int] | planted.ChannelSet) -> str:
+def _listed(channels: Iterable[int]) -> str:
     return ", ".join(label(channel) for channel in channels)
 
 

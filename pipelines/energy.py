@@ -30,7 +30,8 @@ def share_of_variance(variance: NDArray[np.float64]) -> NDArray[np.float64]:
     total = variance.sum()
     if not total > 0:
         raise ValueError("expected pictures that vary, got only constant channels")
-    return variance / total
+    shares: NDArray[np.float64] = variance / total
+    return shares
 
 
 def measure_all_channels(
