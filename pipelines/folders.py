@@ -153,7 +153,9 @@ def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> 
         return DataFolders(whole, None, None)
     train, val = whole.split(val_fraction, seed=seed)
     if not len(val):
-        raise ValueError(f"{whole.root}: every class has a single image, so none can be held out; use --val_fraction 0")
+        raise ValueError(
+            f"{whole.root}: every class has a single image, so none can be held out; set val_fraction to 0"
+        )
     held_out: dict[str, str | float | int] = {
         "fraction": val_fraction,
         "seed": seed,

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
@@ -157,7 +157,13 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_mistakes_get_one_line(
-    arguments: str, message: str, data: str, trained: TrainResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: str,
+    message: str,
+    data: str,
+    trained: TrainResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "empty").mkdir()
     for path in (
@@ -175,7 +181,7 @@ def test_mistakes_get_one_line(
     argv: list[str] = []
     for word in arguments.split():
         argv += QUICK if word == "QUICK" else [words.get(word, word.replace("TMP", str(tmp_path)))]
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert main(argv) == 2
     error = capsys.readouterr().err
     assert error.startswith("freqlearn: ")
@@ -259,7 +265,9 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, trained: TrainResu
 
 
 def test_installed_command() -> None:
-    command = Path(sys.executable).with_name("freqlearn")
-    done = subprocess.run([command, "nonsense"], capture_output=True, text=True, check=False)
+    (script,) = entry_points(group="console_scripts", name="freqlearn")
+    assert script.load() is main
+    command = [sys.executable, "-m", "freqlearn.pipelines.cli", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("freqlearn: no command 'nonsense'")
