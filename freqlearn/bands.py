@@ -3,22 +3,28 @@
 With D the block-diagonal 8x8 DCT, `L = D . Window . Resize . Crop . D^T` takes the coefficients of a row or column of
 blocks to those of the cropped, resized picture (`output = L X R^T`, one matrix an axis). A block of the output
 depends on a few neighbouring blocks of the input, so the matrix is kept as those alone.
+
+NumPy, not torch: products this small lose from a second thread (`docs/geometry.md` has the numbers), and outside of
+DataLoader workers torch would use all of them.
 """
 
 import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from freqlearn.dct import BLOCK, dct_matrix
+from freqlearn.decoders import frozen
 
 # 32 axes of ordinary photos (some 100 kB each, more for strong downscaling) stay: enough for a data set whose pictures
 # share a few sizes, or for the four axes of one picture; random crops never repeat and only pass through.
 _CACHED_BANDS = 32
+
+Real: TypeAlias = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +70,24 @@ class Band:
         coverage: (blocks, F), the DCT of "1 where the picture is, 0 in the padding".
     """
 
-    first_block: torch.Tensor
-    weights: torch.Tensor
-    coverage: torch.Tensor
-
-    @property
-    def input_blocks(self) -> torch.Tensor:
-        """(blocks, K) int64, all input blocks of each output block."""
-        return self.first_block[:, None] + torch.arange(self.weights.shape[2] // BLOCK)
+    first_block: NDArray[np.int64]
+    weights: NDArray[np.floating]
+    coverage: NDArray[np.floating]
 
     @property
     def span(self) -> slice:
         """The input blocks from the first to the last one needed."""
         return slice(int(self.first_block.min()), int(self.first_block.max()) + self.weights.shape[2] // BLOCK)
 
+    @property
+    def blocks_of_span(self) -> NDArray[np.int64]:
+        """(blocks, K), the input blocks of each output block, counted from the span's first."""
+        first: NDArray[np.int64] = self.first_block - self.span.start
+        return first[:, None] + np.arange(self.weights.shape[2] // BLOCK)
+
 
 @functools.lru_cache(maxsize=_CACHED_BANDS)
-def band(axis: Axis, frequencies: tuple[int, ...], *, flipped: bool = False, dtype: torch.dtype) -> Band:
+def band(axis: Axis, frequencies: tuple[int, ...], *, flipped: bool = False, dtype: Real) -> Band:
     """The matrix of one axis, rows of the wanted frequencies only.
 
     Args:
@@ -90,7 +97,7 @@ def band(axis: Axis, frequencies: tuple[int, ...], *, flipped: bool = False, dty
         dtype: of the result; the matrix is built in float64.
 
     Returns:
-        Tensors that calls share: not to be written to.
+        Read-only arrays, which calls share.
     """
     first_block, coefficient_weights = _coefficient_weights(axis)  # (B,), (B, 8, 8*K)
     rows = dct_matrix()[list(frequencies)]
@@ -102,11 +109,7 @@ def band(axis: Axis, frequencies: tuple[int, ...], *, flipped: bool = False, dty
         first_block = first_block[::-1].copy()
         weights = weights[::-1] * signs[:, None]
         coverage = coverage[::-1] * signs
-    return Band(
-        first_block=torch.from_numpy(first_block),
-        weights=torch.from_numpy(weights).to(dtype),
-        coverage=torch.from_numpy(coverage).to(dtype),
-    )
+    return Band(frozen(first_block), frozen(weights.astype(dtype)), frozen(coverage.astype(dtype)))
 
 
 def _visible(axis: Axis) -> NDArray[np.bool_]:

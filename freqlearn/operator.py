@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from freqlearn.bands import Axis, Band, band
+from freqlearn.bands import Axis, Band, Real, band
 from freqlearn.color import ColorMap, LumaMean, compose
 from freqlearn.dct import BLOCK
 from freqlearn.geometry import Geometry
@@ -36,15 +36,18 @@ class Plane:
     """One component's coefficients and how its samples lie over the picture.
 
     Attributes:
-        blocks: (rows, cols, 8, 8) float, dequantised, natural order; None for a component that is zero everywhere.
+        blocks: (rows, cols, 8, 8), natural order: dequantised, or to be multiplied by `quant_table`; None for a
+            component that is zero everywhere.
         size_px: (height, width) of the component's true picture, in its samples.
         density: samples per pixel of the picture, (vertical, horizontal): its sampling factors divided by the
             largest of all components.
+        quant_table: (8, 8), natural order; None where `blocks` are dequantised already.
     """
 
-    blocks: NDArray[np.floating] | None
+    blocks: NDArray[Any] | None
     size_px: tuple[int, int]
     density: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+    quant_table: NDArray[np.uint16] | None = None
 
 
 def execute(img: DCTImage, channels: ChannelSet) -> torch.Tensor:
@@ -61,38 +64,41 @@ def execute(img: DCTImage, channels: ChannelSet) -> torch.Tensor:
         ValueError: if the output's size is not a multiple of 8.
         JpegError: if the file's data is bad.
     """
-    return compute(planes_of(img), img.plan, channels.indices)
+    return torch.from_numpy(compute(planes_of(img), img.plan, channels.indices))
 
 
 def planes_of(img: DCTImage) -> tuple[Plane, Plane, Plane]:
     """Y, Cb and Cr of an image, whatever its plan."""
-    highest = max(v for _, v in img.sampling)
-    widest = max(h for h, _ in img.sampling)
-    gray = len(img.sampling) == 1
-    planes = []
-    for component, blocks in enumerate(img.dequantised()):
-        h, v = img.sampling[0 if gray else component]
-        planes.append(
-            Plane(
-                blocks=None if gray and component > 0 else blocks,
-                size_px=img.component_size_px(component),
-                density=(Fraction(v, highest), Fraction(h, widest)),
-            )
+    stored = img.color_space == "YCbCr" or img.color_space == "gray"
+    # Dequantising waits for what the plan needs of a plane, but for RGB, whose Y needs all of all planes.
+    blocks: tuple[NDArray[Any] | None, ...] = img.planes if stored else img.dequantised()
+    tables: tuple[NDArray[np.uint16] | None, ...] = img.quant_tables if stored else (None, None, None)
+    sampling = img.sampling
+    if len(blocks) == 1:
+        blocks, tables, sampling = (*blocks, None, None), tables * 3, sampling * 3
+    highest, widest = max(v for _, v in sampling), max(h for h, _ in sampling)
+    y, cb, cr = (
+        Plane(
+            blocks=blocks[component],
+            size_px=img.component_size_px(component),
+            density=(Fraction(v, highest), Fraction(h, widest)),
+            quant_table=tables[component],
         )
-    y, cb, cr = planes
+        for component, (h, v) in enumerate(sampling)
+    )
     return y, cb, cr
 
 
 def compute(
-    planes: Sequence[Plane], plan: Plan, channels: Sequence[int], *, dtype: torch.dtype = torch.float32
-) -> torch.Tensor:
+    planes: Sequence[Plane], plan: Plan, channels: Sequence[int], *, dtype: Real = "float32"
+) -> NDArray[np.floating]:
     """Carry out a plan on three planes.
 
     Args:
         planes: Y, Cb, Cr.
         plan: whose output is a multiple of 8 px high and wide.
         channels: indices 64*component + 8*v + u.
-        dtype: float32, or float64 for reference values.
+        dtype: "float32", or "float64" for reference values.
 
     Returns:
         (C, H/8, W/8) of `dtype`, dequantised.
@@ -108,7 +114,7 @@ def compute(
             f"end with a crop or resize to multiples of 8, for instance CenterCrop({whole})"
         )
     color = compose(plan.colors, lambda stage: _luma_mean(planes[0], stage))
-    output = torch.empty((len(channels), height // BLOCK, width // BLOCK), dtype=dtype)
+    output = np.empty((len(channels), height // BLOCK, width // BLOCK), dtype)
     for component in range(3):
         places = [i for i, channel in enumerate(channels) if channel // 64 == component]
         if places:
@@ -123,65 +129,71 @@ def _component(
     color: ColorMap,
     component: int,
     wanted: list[tuple[int, int]],
-    dtype: torch.dtype,
-) -> torch.Tensor:
+    dtype: Real,
+) -> NDArray[np.floating]:
     """(len(wanted), H/8, W/8): the maps (v, u) of one component of the output, colour included."""
     # Everything is computed in the stored picture's frame; the transposition precedes the flips.
     flips = (plan.flip_vertical, plan.flip_horizontal)
     if plan.transposed:
         wanted, flips = [(u, v) for v, u in wanted], flips[::-1]
     height, width = plan.window.size_px
-    maps = torch.zeros((len(wanted), height // BLOCK, width // BLOCK), dtype=dtype)
+    maps = np.zeros((len(wanted), height // BLOCK, width // BLOCK), dtype)
     for source in color.inputs(component):
         if planes[source].blocks is not None:
             picture = _picture(planes[source], plan.geometry, flips, wanted, dtype)
-            maps.add_(picture, alpha=float(color.matrix[component, source]))
+            share = float(color.matrix[component, source])
+            maps += picture if share == 1.0 else picture * share
 
     offset, outside = float(color.offset[component]), float(color.outside[component])
     if plan.geometry.is_padded:
         # offset where the picture is, outside elsewhere: (offset - outside) * coverage + outside.
-        coverage = _coverage(planes[component], plan.geometry, flips, wanted, dtype)
-        maps.add_(coverage, alpha=offset - outside)
+        maps += _coverage(planes[component], plan.geometry, flips, wanted, dtype) * (offset - outside)
         offset = outside
     if (0, 0) in wanted:
         maps[wanted.index((0, 0))] += BLOCK * offset  # a constant is a DC of 8 times its value
-    return maps.transpose(1, 2) if plan.transposed else maps
+    return maps.transpose(0, 2, 1) if plan.transposed else maps
 
 
 def _picture(
-    plane: Plane, geometry: Geometry, flips: tuple[bool, bool], wanted: list[tuple[int, int]], dtype: torch.dtype
-) -> torch.Tensor:
+    plane: Plane,
+    geometry: Geometry,
+    flips: tuple[bool, bool],
+    wanted: list[tuple[int, int]],
+    dtype: Real,
+) -> NDArray[np.floating]:
     """(len(wanted), H/8, W/8): L X R^T of one plane, in the stored frame, zero in the padding."""
-    if plane.blocks is None:
-        raise ValueError("expected a component with coefficients, got one that is zero everywhere")
     rows, cols = axes(plane, geometry)
     top, left = rows.aligned_block, cols.aligned_block
     if top is not None and left is not None:
-        part = plane.blocks[top : top + rows.blocks, left : left + cols.blocks]
-        return torch.from_numpy(_select(part, flips, wanted)).to(dtype)
+        return _select(plane, slice(top, top + rows.blocks), slice(left, left + cols.blocks), flips, wanted, dtype)
     v_list, v_place = _distinct([v for v, _ in wanted])
     u_list, u_place = _distinct([u for _, u in wanted])
     row_band = band(rows, v_list, flipped=flips[0], dtype=dtype)
     col_band = band(cols, u_list, flipped=flips[1], dtype=dtype)
-    return _apply(plane.blocks, row_band, col_band).permute(3, 1, 2, 0)[v_place, u_place]
+    return _apply(plane, row_band, col_band, dtype).transpose(3, 1, 2, 0)[v_place, u_place]
 
 
 def _coverage(
-    plane: Plane, geometry: Geometry, flips: tuple[bool, bool], wanted: list[tuple[int, int]], dtype: torch.dtype
-) -> torch.Tensor:
+    plane: Plane,
+    geometry: Geometry,
+    flips: tuple[bool, bool],
+    wanted: list[tuple[int, int]],
+    dtype: Real,
+) -> NDArray[np.floating]:
     """(len(wanted), H/8, W/8): the channels of "1 where the picture is, 0 in the padding"."""
     rows, cols = axes(plane, geometry)
     v_list, v_place = _distinct([v for v, _ in wanted])
     u_list, u_place = _distinct([u for _, u in wanted])
     down = band(rows, v_list, flipped=flips[0], dtype=dtype).coverage[:, v_place].T  # (C, H/8)
     across = band(cols, u_list, flipped=flips[1], dtype=dtype).coverage[:, u_place].T  # (C, W/8)
-    return down[:, :, None] * across[:, None, :]
+    product: NDArray[np.floating] = down[:, :, None] * across[:, None, :]
+    return product
 
 
-def _distinct(frequencies: list[int]) -> tuple[tuple[int, ...], torch.Tensor]:
+def _distinct(frequencies: list[int]) -> tuple[tuple[int, ...], list[int]]:
     """The frequencies once each, and the place of every given one among them."""
     distinct = sorted(set(frequencies))
-    return tuple(distinct), torch.tensor([distinct.index(frequency) for frequency in frequencies])
+    return tuple(distinct), [distinct.index(frequency) for frequency in frequencies]
 
 
 def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:
@@ -211,35 +223,49 @@ def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:
     return rows, cols
 
 
+def _dequantised(plane: Plane, rows: slice, cols: slice, dtype: Real) -> NDArray[np.floating]:
+    """(rows, cols, 8, 8) of `dtype`: some blocks of a plane that is not zero everywhere."""
+    if plane.blocks is None:
+        raise ValueError("expected a component with coefficients, got one that is zero everywhere")
+    part = plane.blocks[rows, cols]
+    table = 1 if plane.quant_table is None else plane.quant_table
+    product: NDArray[np.floating] = np.multiply(part, table, dtype=dtype)
+    return product
+
+
 def _select(
-    blocks: NDArray[np.floating], flips: tuple[bool, bool], wanted: list[tuple[int, int]]
+    plane: Plane,
+    rows: slice,
+    cols: slice,
+    flips: tuple[bool, bool],
+    wanted: list[tuple[int, int]],
+    dtype: Real,
 ) -> NDArray[np.floating]:
     """(len(wanted), rows, cols): whole blocks' coefficients (v, u), mirrored; no arithmetic but signs."""
-    flip_rows, flip_cols = flips
-    blocks = blocks[:: -1 if flip_rows else 1, :: -1 if flip_cols else 1]
+    blocks = _dequantised(plane, rows, cols, dtype)[:: -1 if flips[0] else 1, :: -1 if flips[1] else 1]
     v, u = np.array(wanted).T
     maps: NDArray[np.floating] = blocks.transpose(2, 3, 0, 1)[v, u]
-    maps[(flip_rows * v + flip_cols * u) % 2 == 1] *= -1
+    maps[(flips[0] * v + flips[1] * u) % 2 == 1] *= -1
     return maps
 
 
-def _apply(blocks: NDArray[np.floating], rows: Band, cols: Band) -> torch.Tensor:
+def _apply(plane: Plane, rows: Band, cols: Band, dtype: Real) -> NDArray[np.floating]:
     """(W/8, U, H/8, V): L X R^T, one product with gathered input blocks an axis."""
-    # A copy in any case: planes may be read-only, and torch has no such tensors.
-    x = torch.from_numpy(np.array(blocks[rows.span, cols.span].transpose(0, 2, 1, 3), order="C")).to(rows.weights.dtype)
-    block_rows, _, block_cols, _ = x.shape
+    x = _dequantised(plane, rows.span, cols.span, dtype)
+    block_rows, block_cols = x.shape[:2]
     # Rows: (block_rows, 8 v, block_cols * 8 u) -> (H/8, V, block_cols * 8 u).
-    x = _gather(x.reshape(block_rows, BLOCK, block_cols * BLOCK), rows)
+    x = _gather(x.transpose(0, 2, 1, 3).reshape(block_rows, BLOCK, block_cols * BLOCK), rows)
     height, v_count, _ = x.shape
     # Columns: (block_cols, 8 u, H/8 * V) -> (W/8, U, H/8 * V).
     x = _gather(x.reshape(height * v_count, block_cols * BLOCK).T.reshape(block_cols, BLOCK, -1), cols)
     return x.reshape(*x.shape[:2], height, v_count)
 
 
-def _gather(x: torch.Tensor, side: Band) -> torch.Tensor:
+def _gather(x: NDArray[np.floating], side: Band) -> NDArray[np.floating]:
     """(B, F, n): a band's product with its span of input blocks, (blocks, 8, n)."""
-    index = side.input_blocks - side.span.start
-    return torch.bmm(side.weights, x[index].flatten(1, 2))  # (B, F, 8*K) @ (B, 8*K, n)
+    gathered = x[side.blocks_of_span].reshape(len(side.weights), -1, x.shape[2])
+    product: NDArray[np.floating] = side.weights @ gathered  # (B, F, 8*K) @ (B, 8*K, n)
+    return product
 
 
 def _luma_mean(luma: Plane, stage: Geometry) -> LumaMean:
@@ -248,8 +274,8 @@ def _luma_mean(luma: Plane, stage: Geometry) -> LumaMean:
     share = pixels / (stage.window.height * stage.window.width)
     if luma.blocks is None or pixels == 0:
         return LumaMean(value=0.0, share=share)
-    rows, cols = (band(axis, (0,), dtype=torch.float64) for axis in axes(luma, stage))
-    x = luma.blocks[rows.span, cols.span]
+    rows, cols = (band(axis, (0,), dtype="float64") for axis in axes(luma, stage))
+    x = _dequantised(luma, rows.span, cols.span, "float32")
     total = np.einsum("rv,rcvu,cu", _dc_sum(rows), x, _dc_sum(cols), optimize=True)
     # A block's DC is the sum of its 64 pixels divided by 8.
     return LumaMean(value=float(BLOCK * total / pixels), share=share)
@@ -257,7 +283,6 @@ def _luma_mean(luma: Plane, stage: Geometry) -> LumaMean:
 
 def _dc_sum(side: Band) -> NDArray[np.float64]:
     """(blocks of the span, 8): the sum of a band's DC rows over the output blocks."""
-    index = side.input_blocks - side.span.start
-    parts = side.weights[:, 0].reshape(-1, BLOCK)
-    total = torch.zeros((side.span.stop - side.span.start, BLOCK), dtype=side.weights.dtype)
-    return total.index_add_(0, index.flatten(), parts).numpy()
+    total = np.zeros((side.span.stop - side.span.start, BLOCK))
+    np.add.at(total, side.blocks_of_span.ravel(), side.weights[:, 0].reshape(-1, BLOCK))
+    return total

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from freqlearn.channels import ChannelSet
@@ -22,9 +23,6 @@ class ToFrequencyTensor(Transform):
         The result is (C, H/8, W/8) for a picture of H x W px, both multiples of 8.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
-
     def __init__(self, spec: InputSpec | ChannelSet, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         if not dtype.is_floating_point:
@@ -44,15 +42,18 @@ class ToFrequencyTensor(Transform):
             mean, std = (0.0,) * len(spec), (1.0,) * len(spec)
         else:
             raise TypeError(f"expected an InputSpec or a ChannelSet, got {type(spec).__name__}")
-        # (C, 1, 1); not part of a state dict: the spec is what is kept.
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+        # (C, 1, 1). No buffers: whatever module this is put into, pictures are transformed on the CPU.
+        self.mean = np.array(mean, np.float32).reshape(-1, 1, 1)
+        self.std = np.array(std, np.float32).reshape(-1, 1, 1)
 
     def transform(self, img: DCTImage, params: dict[str, Any]) -> torch.Tensor:
         """(C, H/8, W/8) of `dtype`."""
         maps = execute(img, self.channels)
         if self.standardised:
-            maps = maps.sub_(self.mean).div_(self.std)
+            # On the same memory, by NumPy: torch would start threads for so little (see freqlearn.bands).
+            values = maps.numpy()
+            values -= self.mean
+            values /= self.std
         return maps.to(self.dtype)
 
     def extra_repr(self) -> str:
