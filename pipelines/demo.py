@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap, planted
+from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.folders import open_data
 from freqlearn.pipelines.importance import JSON_NAME
 from freqlearn.pipelines.options import Augment, TrainOptions
@@ -52,21 +54,23 @@ def demo(
         epochs: Passes over the training files, of the gate and of each model.
         seeds: How many planted data sets to rank by gate, energy and ablation; 0 leaves that out.
         seed: Seed of the (first) planted data set and of the trainings.
-        workers: Loader processes; by default the number of cores, at most 4.
+        workers: Loader processes; by default half of the cores, at most 4.
     """
     begin = time.perf_counter()
     _prepare(output)
-    if photos is None:
-        plan = _plant(output, top=top, size_px=size_px, epochs=epochs, seed=seed, workers=workers)
-    else:
-        plan = _look_at(photos, output, top=top, size_px=size_px, epochs=epochs, seed=seed, workers=workers)
+    with divided_cores(workers) as workers:
+        _run(photos, output, seeds, top=top, size_px=size_px, epochs=epochs, seed=seed, workers=workers)
+    seconds = time.perf_counter() - begin
+    _say(f"\nDone in {seconds:.0f} s. Everything is in {output}/; the heatmap is {output}/rank/heatmap.png")
+
+
+def _run(photos: Path | None, output: Path, seeds: int, **options: Any) -> None:
+    plan = _plant(output, **options) if photos is None else _look_at(photos, output, **options)
     ranking = _rank(plan)
     results = _train(plan, ranking)
     _predict(plan, results)
     if plan.planted is not None and seeds:
         _recover(plan, plan.planted, ranking, seeds)
-    seconds = time.perf_counter() - begin
-    _say(f"\nDone in {seconds:.0f} s. Everything is in {output}/; the heatmap is {output}/rank/heatmap.png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +106,7 @@ def _plant(output: Path, *, top: int | None, size_px: int | None, epochs: int, s
     data = planted.write(output / "planted" / f"seed-{seed}", seed=seed, size_px=size_px or 112)
     files = len(data.classes) * (data.train_per_class + data.val_per_class)
     _say(
-        f"{files} JPEG files, {data.size_px}x{data.size_px} px, in {data.root}/: noise with the 1/f spectrum of photos.\n"
+        f"{files} JPEG files ({data.size_px}x{data.size_px} px) in {data.root}/: noise with a spectrum like photos.\n"
         f"Their {len(data.classes)} classes differ in {len(data.channels)} channels only: {_listed(data.channels)}.\n"
         "Each is stronger in one class and weaker in the others: on the whole it is as strong as its neighbours."
     )

@@ -65,22 +65,30 @@ def draw(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    selected = importance.top(DEFAULT_TOP) if selected is None else selected
+    png, svg = folder / PNG_NAME, folder / SVG_NAME
     # A fixed salt and no date: the same importances give the same bytes.
-    with mpl.rc_context({"svg.hashsalt": "freqlearn", "font.family": "DejaVu Sans"}):
-        figure = _figure(importance, selected, marked, title or _title(importance))
-        png, svg = folder / PNG_NAME, folder / SVG_NAME
-        figure.savefig(png, dpi=_DPI, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "freqlearn"}):
+        picture = figure(importance, selected=selected, marked=marked, title=title)
+        picture.savefig(png, dpi=_DPI, metadata={"Software": None})
+        picture.savefig(svg, metadata={"Date": None})
     return png, svg
 
 
-def _figure(importance: Importance, selected: ChannelSet, marked: ChannelSet | None, title: str) -> Figure:
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)  # no pyplot: it keeps global state and looks for a display
+def figure(
+    importance: Importance,
+    *,
+    selected: ChannelSet | None = None,
+    marked: ChannelSet | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Return the heatmap as a figure, for a notebook or another file format; arguments as of `draw`."""
+    selected = importance.top(DEFAULT_TOP) if selected is None else selected
+    picture = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(picture)  # no pyplot: it keeps global state and looks for a display
     scale = _scale(importance)
-    panels: list[Axes] = list(figure.subplots(1, 3))
-    grids = importance.values.reshape(3, 8, 8)
+    panels: list[Axes] = list(picture.subplots(1, 3))
+    # Not below the scale: a logarithm has no colour for zero.
+    grids = np.maximum(importance.values, scale.vmin if scale.vmin is not None else 0.0).reshape(3, 8, 8)
     chosen = selected.mask().reshape(3, 8, 8)
     share = importance.summary()
     for number, (axes, name) in enumerate(zip(panels, COMPONENTS, strict=True)):
@@ -96,13 +104,13 @@ def _figure(importance: Importance, selected: ChannelSet, marked: ChannelSet | N
         axes.set_yticks(range(8))
         axes.tick_params(length=0)
     panels[0].set_ylabel("vertical frequency v")
-    bar = figure.colorbar(
+    bar = picture.colorbar(
         image, ax=panels, shrink=0.82, pad=0.015, extend="min" if importance.method == "energy" else "neither"
     )
     bar.set_label(_QUANTITY[importance.method])
-    figure.suptitle(title, fontsize=12)
-    _legend(figure, selected, marked)
-    return figure
+    picture.suptitle(title or _title(importance), fontsize=12)
+    _legend(picture, selected, marked)
+    return picture
 
 
 def _scale(importance: Importance) -> Normalize:
@@ -137,12 +145,12 @@ def _ring(axes: Axes, naturals: tuple[int, ...]) -> None:
         axes.plot(u, v, **_RING)
 
 
-def _legend(figure: Figure, selected: ChannelSet, marked: ChannelSet | None) -> None:
+def _legend(picture: Figure, selected: ChannelSet, marked: ChannelSet | None) -> None:
     outline = Line2D([], [], color="white", linewidth=_LINE_WIDTH, path_effects=_RIM, label=f"selected: {selected}")
     handles = [outline]
     if marked is not None:
         handles.append(Line2D([], [], linestyle="", label=str(marked), **_RING))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    picture.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
 def _title(importance: Importance) -> str:

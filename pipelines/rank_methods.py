@@ -18,7 +18,6 @@ from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform, train_transform
-from freqlearn.pipelines.measuring import available_threads
 from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.trainer import LAST, make_trainer, quiet_lightning
@@ -53,14 +52,13 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, varianc
         held_out=folders.held_out,
     )
     output = options.folder
-    workers = _workers(options)
     data = ImageData(
         folders.train,
         None,
         train_transform=train_transform(spec, options.augment),
         eval_transform=eval_transform(spec),
         batch_size=options.batch_size,
-        workers=workers,
+        workers=options.workers or 0,
         seed=options.seed,
     )
     with torch.random.fork_rng():
@@ -150,12 +148,8 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, var
 
 def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> DataLoader[Any]:
     return make_loader(
-        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, workers=_workers(options)
+        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, workers=options.workers or 0
     )
-
-
-def _workers(options: RankOptions) -> int:
-    return min(available_threads(), 4) if options.workers is None else options.workers
 
 
 def _check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:

@@ -34,7 +34,7 @@ class RankOptions:
         final_temperature: The same at the end of training.
         precision: Arithmetic; auto is bf16-mixed on a GPU that has it, and 32-true elsewhere.
         accelerator: Device to train on.
-        workers: Loader processes; 0 loads in the main process. By default the number of cores, at most 4.
+        workers: Loader processes; 0 loads in the main process. By default half of the cores, at most 4.
         val_fraction: Share of every class that is held out where there is no val folder; 0 for none.
         stats_images: Training files to measure statistics on, where no spec is given.
         ablation_images: Validation files to measure the loss on, for ablation.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap
+from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.energy import measure_all_channels
 from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
 from freqlearn.pipelines.importance import JSON_NAME, Importance
@@ -98,6 +99,12 @@ def rank(options: RankOptions) -> Ranking:
         TrainingInterrupted: On Ctrl-C while training, after the state was saved.
     """
     begin = time.perf_counter()
+    with divided_cores(options.workers) as workers:
+        ranking = _ranking(replace(options, workers=workers))
+    return replace(ranking, seconds=time.perf_counter() - begin)
+
+
+def _ranking(options: RankOptions) -> Ranking:
     folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
     folder = options.folder
     spec, variance = _resumed(options) if options.resume else _fresh(options, folders)
@@ -107,9 +114,7 @@ def rank(options: RankOptions) -> Ranking:
     selected = importance.top(options.top)
     heatmap.draw(importance, folder, selected=selected)
     importance.save(folder)  # last: its presence means that the ranking is complete
-    return Ranking(
-        importance=importance, selected=selected, spec=spec, folder=folder, seconds=time.perf_counter() - begin
-    )
+    return Ranking(importance=importance, selected=selected, spec=spec, folder=folder, seconds=0.0)
 
 
 def _fresh(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:

@@ -53,7 +53,7 @@ def recover(
         output: Folder for the rankings, one folder a method.
         methods: What to rank by; mean and standard deviation are measured once for all of them.
         epochs: Passes over the training files, for the methods that train.
-        workers: Loader processes; by default the number of cores, at most 4.
+        workers: Loader processes; by default half of the cores, at most 4.
         progress: Show progress bars.
     """
     results = []
