@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freqlearn.channels import ChannelSet
 from freqlearn.errors import (
     ImageDecodeError,
+    ImageError,
     ImageTooLargeError,
     JpegError,
     MalformedJpegError,
@@ -27,6 +28,7 @@ __all__ = [
     "ChannelSet",
     "DCTImage",
     "ImageDecodeError",
+    "ImageError",
     "ImageInfo",
     "ImageTooLargeError",
     "InputSpec",

@@ -37,9 +37,10 @@ class Coefficients:
         source: Which decoder the planes come from.
         file: The JPEG file; None where there is none (pixels, planes).
         info: The file's headers; None where there is no JPEG file.
+        path: Where the picture came from, where known.
     """
 
-    __slots__ = ("_decoded", "_lock", "file", "info", "layout", "source")
+    __slots__ = ("_decoded", "_lock", "file", "info", "layout", "path", "source")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Coefficients:
         file: JpegFile | None = None,
         info: ImageInfo | None = None,
         decoded: Decoded | None = None,
+        path: str | None = None,
     ) -> None:
         if file is None and decoded is None:
             raise ValueError("expected a file or decoded planes, got neither")
@@ -56,6 +58,7 @@ class Coefficients:
         self.source = source
         self.file = file
         self.info = info
+        self.path = path
         self._decoded = decoded
         self._lock = threading.Lock()
 
@@ -63,7 +66,7 @@ class Coefficients:
     def of_file(cls, file: JpegFile, info: ImageInfo) -> "Coefficients":
         """Coefficients of a JPEG file whose headers are read."""
         layout = Layout(info.size_px, info.sampling, info.color_space, info.orientation)
-        return cls(layout, file.decoder, file=file, info=info)
+        return cls(layout, file.decoder, file=file, info=info, path=file.path)
 
     @property
     def is_decoded(self) -> bool:
@@ -86,15 +89,12 @@ class Coefficients:
 
     def __reduce__(self) -> tuple[Callable[..., "Coefficients"], tuple[Any, ...]]:
         if self.file is not None:
-            return _reopen, (self.file._replace(data=bytes(self.file.data)),)
-        return _restore, (self.layout, self.source, self.decoded())
+            # Not the planes: they are larger than the file and come back by decoding. Not FileBytes: the path is there.
+            return Coefficients.of_file, (self.file._replace(data=bytes(self.file.data)), self.info)
+        return _restore, (self.layout, self.source, self.decoded(), self.path)
 
 
-def _reopen(file: JpegFile) -> Coefficients:
-    return Coefficients.of_file(file, decoders.read_headers(file))
-
-
-def _restore(layout: Layout, source: ImageSource, decoded: Decoded) -> Coefficients:
+def _restore(layout: Layout, source: ImageSource, decoded: Decoded, path: str | None) -> Coefficients:
     for array in (*decoded.planes, *decoded.quant_tables):
-        decoders.frozen(array)
-    return Coefficients(layout, source, decoded=decoded)
+        decoders.frozen(array)  # arrays come back from pickling writable
+    return Coefficients(layout, source, decoded=decoded, path=path)

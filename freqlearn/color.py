@@ -37,6 +37,9 @@ class Brightness:
 
     factor: float
 
+    def __str__(self) -> str:
+        return f"brightness {self.factor:.3g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
@@ -45,12 +48,18 @@ class Contrast:
     factor: float
     geometry: Geometry
 
+    def __str__(self) -> str:
+        return f"contrast {self.factor:.3g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
     """Blend with the gray picture; factor 0 is grayscale."""
 
     factor: float
+
+    def __str__(self) -> str:
+        return f"saturation {self.factor:.3g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +68,18 @@ class Hue:
 
     factor: float
 
+    def __str__(self) -> str:
+        return f"hue {self.factor:+.3g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:
     """From this step on, what lies beyond the picture is `rgb` (0..255)."""
 
     rgb: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        return f"fill ({', '.join(f'{value:g}' for value in self.rgb)})"
 
 
 ColorStep = Brightness | Contrast | Saturation | Hue | Fill

@@ -1,14 +1,12 @@
 """The decoders that read JPEG files' coefficients, behind one record: native and, for comparison, jpeg2dct."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from freqlearn import _native, jpeg2dct_adapter
-from freqlearn.errors import ImageDecodeError, JpegError, TruncatedJpegError
+from freqlearn.errors import TruncatedJpegError, naming
 from freqlearn.info import ColorSpace, ImageInfo, Process
 
 if TYPE_CHECKING:
@@ -87,21 +85,6 @@ def decode(file: JpegFile) -> Decoded:
     """
     with naming(file.path):
         return _decode_native(file) if file.decoder == "native" else _decode_jpeg2dct(file)
-
-
-@contextmanager
-def naming(path: str | None) -> Iterator[None]:
-    """Put the file's name into errors that pass through."""
-    try:
-        yield
-    except JpegError as error:
-        if error.path is None:
-            error.path = path
-        raise
-    except ImageDecodeError as error:
-        if path is None:
-            raise
-        raise ImageDecodeError(f"{path}: {error}") from error.__cause__
 
 
 def _decode_native(file: JpegFile) -> Decoded:

@@ -5,11 +5,34 @@ All of them are `ValueError`s, so that code which skips unreadable files needs n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import Any
 
 
-class JpegError(ValueError):
+class ImageError(ValueError):
+    """A picture that cannot be read.
+
+    Attributes:
+        message: What was expected, what came, and the way out.
+        path: The file, or None where only its bytes or pixels were known.
+    """
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else fspath(path)
+
+    def __str__(self) -> str:
+        return self.message if self.path is None else f"{self.path}: {self.message}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from their positional arguments alone; the rest travels as state.
+        return type(self), (self.message,), dict(self.__dict__)
+
+
+class JpegError(ImageError):
     """A JPEG file that the native decoder does not read.
 
     Attributes:
@@ -19,17 +42,8 @@ class JpegError(ValueError):
     """
 
     def __init__(self, message: str, *, offset: int | None = None, path: str | PathLike[str] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, path=path)
         self.offset = offset
-        self.path = None if path is None else fspath(path)
-
-    def __str__(self) -> str:
-        return self.message if self.path is None else f"{self.path}: {self.message}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions are rebuilt from their positional arguments alone; the rest travels as state.
-        return type(self), (self.message,), {"offset": self.offset, "path": self.path}
 
 
 class NotJpegError(JpegError):
@@ -52,5 +66,16 @@ class ImageTooLargeError(JpegError):
     """The file claims more pixels than `max_pixels`."""
 
 
-class ImageDecodeError(ValueError):
-    """A picture that the pixels decoder (Pillow) does not read."""
+class ImageDecodeError(ImageError):
+    """A picture that the pixels decoder (Pillow) does not read, or nothing at all."""
+
+
+@contextmanager
+def naming(path: str | None) -> Iterator[None]:
+    """Put the file's name into errors that pass through without one."""
+    try:
+        yield
+    except ImageError as error:
+        if error.path is None:
+            error.path = path
+        raise

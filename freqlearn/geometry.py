@@ -12,6 +12,10 @@ class Box:
     height: int
     width: int
 
+    def __str__(self) -> str:
+        # As X geometry strings and ImageMagick have it.
+        return f"{self.width}x{self.height}{self.left:+}{self.top:+}"
+
     @property
     def bottom(self) -> int:
         """First row below the box."""

@@ -123,9 +123,8 @@ class DCTImage:
 
     @property
     def path(self) -> str | None:
-        """The JPEG file's path, where known."""
-        file = self._coefficients.file
-        return None if file is None else file.path
+        """Where the picture came from, where known."""
+        return self._coefficients.path
 
     @property
     def is_decoded(self) -> bool:
@@ -193,18 +192,20 @@ class DCTImage:
         """The picture as pixels: float IDCT, and chroma brought to size by libjpeg's filters.
 
         With nothing pending this is the file's picture, at most 3 levels from libjpeg's own decode. With a plan
-        pending it is the picture after the plan, made from the same coefficients that a model would get, so that its
-        size must be a multiple of 8.
+        pending it is the picture after the plan, made from the same coefficients that a model would get.
 
         Returns:
             (height, width, 3) uint8.
 
         Raises:
             JpegError: If the file turns out to be damaged.
-            ValueError: If there are four components, or the plan's output is not a multiple of 8.
+            ValueError: If the planes are not gray, YCbCr or RGB.
         """
         if not self.plan.is_identity:
-            return rendering.planned_rgb(self)
+            # The operator needs torch, which a plain decode does not.
+            from freqlearn.reconstruction import planned_rgb
+
+            return planned_rgb(self)
         if self.color_space not in ("gray", "YCbCr", "RGB"):
             self._refuse()
         height, width = self.size_px
@@ -221,9 +222,10 @@ class DCTImage:
             self._refuse()
 
     def _refuse(self) -> NoReturn:
+        where = f"{self.path}: " if self.path else ""
         raise ValueError(
-            f"expected gray, YCbCr or equally sampled RGB planes, got {self.color_space}, sampling {self.sampling}: "
-            "read the file with decoder='pixels' (decoder='auto' does so by itself)"
+            f"{where}expected gray, YCbCr or equally sampled RGB planes, got {self.color_space}, sampling "
+            f"{self.sampling}: read the file with decoder='pixels' (decoder='auto' does so by itself)"
         )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -240,7 +242,7 @@ class DCTImage:
         text = (
             self.info.describe() if self.info else describe_layout(layout.size_px, layout.color_space, layout.sampling)
         )
-        plan = "" if self.plan.is_identity else f", plan={self.plan}"
+        plan = "" if self.plan.is_identity else f", pending: {self.plan}"
         return f"DCTImage({text}, {self.source}{plan})"
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,12 @@ class ImageInfo:
     def subsampling(self) -> str:
         """The sampling's usual name, as in "4:2:0"; see `subsampling_name`."""
         return subsampling_name(self.sampling)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Arrays come back from pickling and deep copying writable.
+        self.__dict__.update(state)
+        for table in self.quant_tables:
+            table.flags.writeable = False
 
     def __repr__(self) -> str:
         return f"ImageInfo({self.describe()})"

@@ -7,6 +7,7 @@ whole of it at once. Everything here is arithmetic on a few integers.
 from dataclasses import dataclass, replace
 
 from freqlearn.color import Brightness, ColorStep, Contrast, Fill, Hue, Saturation
+from freqlearn.dct import BLOCK
 from freqlearn.geometry import Box, Geometry
 
 # EXIF orientation (tag 0x0112) -> (transpose, then flip horizontally, then flip vertically). The same pictures as
@@ -111,6 +112,11 @@ class Plan:
         pads = not Box(0, 0, *self.output_size).contains(Box(top, left, height, width))
         return replace(self, geometry=geometry, colors=self._colors_with_fill(fill) if pads else self.colors)
 
+    def to_whole_blocks(self) -> "Plan":
+        """The plan, its picture extended below and at the right to multiples of 8; what is added means nothing."""
+        height, width = (-(-side // BLOCK) * BLOCK for side in self.output_size)
+        return replace(self, geometry=self.geometry.crop(self._stored(Box(0, 0, height, width))))
+
     def resize(self, height: int, width: int) -> "Plan":
         """Resize the logical picture, antialiased bilinear.
 
@@ -150,6 +156,21 @@ class Plan:
         plan = plan.hflip() if flip_horizontal else plan
         plan = plan.vflip() if flip_vertical else plan
         return replace(plan, oriented=True)
+
+    def __str__(self) -> str:
+        if self.is_identity:
+            return "nothing"
+        resized_px = self.resized_px if self.geometry.is_resampled else None
+        steps = [
+            f"crop {self.box}" if self.box != Box(0, 0, *self.size_px) else "",
+            f"resize to {resized_px[1]}x{resized_px[0]} px" if resized_px else "",
+            f"show {self.window}" if self.window != Box(0, 0, *self.geometry.scaled_px) else "",
+            "transpose" if self.transposed else "",
+            "flip left-right" if self.flip_horizontal else "",
+            "flip top-bottom" if self.flip_vertical else "",
+            *(str(color) for color in self.colors),
+        ]
+        return ", ".join(step for step in steps if step)
 
     def brightness(self, factor: float) -> "Plan":
         """Multiply RGB by `factor`, 0 or more."""

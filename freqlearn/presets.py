@@ -4,17 +4,18 @@ For a spec of kind "rgb" they are torchvision's own pipeline, with the same opti
 seed, so that an RGB baseline differs in its input only.
 """
 
-import io
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import nn
 from torchvision.transforms import v2
 
+from freqlearn import pixels, sources
 from freqlearn import transforms as fl
+from freqlearn.errors import naming
 from freqlearn.image import DCTImage
 from freqlearn.reading import Decoder
 from freqlearn.spec import InputSpec
@@ -54,8 +55,8 @@ def classification_train(
         strict: as in `freqlearn.read_dct`; of no effect for "rgb".
 
     Returns:
-        A transform from bytes, a path or a DCTImage to (C, size_px/8, size_px/8) float32, or (3, size_px, size_px) for
-        "rgb".
+        A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
+        or (3, size_px, size_px) for "rgb".
     """
     if crop not in ("random_resized", "none"):
         raise ValueError(f'expected crop as "random_resized" or "none", got {crop!r}')
@@ -81,8 +82,8 @@ def classification_eval(
         strict: as in `freqlearn.read_dct`; of no effect for "rgb".
 
     Returns:
-        A transform from bytes, a path or a DCTImage to (C, size_px/8, size_px/8) float32, or (3, size_px, size_px) for
-        "rgb".
+        A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
+        or (3, size_px, size_px) for "rgb".
     """
     make: Any = v2 if spec.kind == "rgb" else fl
     steps: list[Callable[..., Any]] = [] if spec.resize_px is None else [make.Resize(spec.resize_px)]
@@ -101,7 +102,7 @@ def _pipeline(
 
 
 class _ReadRGB(nn.Module):
-    """Bytes, path, binary file, PIL image or DCTImage to a PIL image in RGB, decoded by Pillow (but for a DCTImage)."""
+    """Any source that `freqlearn.read_dct` takes, or a DCTImage, to a PIL image in RGB, decoded by Pillow."""
 
     def __init__(self, *, exif_orientation: bool) -> None:
         super().__init__()
@@ -112,14 +113,16 @@ class _ReadRGB(nn.Module):
         if isinstance(source, DCTImage):
             img = source.with_plan(source.plan.orient(source.orientation)) if self.exif_orientation else source
             return Image.fromarray(img.to_rgb())
-        if isinstance(source, Image.Image):
-            return self._upright(source).convert("RGB")
-        file = source if isinstance(source, (str, os.PathLike)) or hasattr(source, "read") else io.BytesIO(source)
-        with Image.open(file) as image:
-            return self._upright(image).convert("RGB")
+        content, path = sources.load(source)
+        with naming(path):
+            if isinstance(content, bytes):
+                with pixels.open_image(content) as image:
+                    return self._decoded(image)
+            return self._decoded(Image.fromarray(content) if isinstance(content, np.ndarray) else content)
 
-    def _upright(self, image: Image.Image) -> Image.Image:
-        return ImageOps.exif_transpose(image) if self.exif_orientation else image
+    def _decoded(self, image: Image.Image) -> Image.Image:
+        with pixels.pillow_errors(image):
+            return (ImageOps.exif_transpose(image) if self.exif_orientation else image).convert("RGB")
 
     def extra_repr(self) -> str:
         """The option."""

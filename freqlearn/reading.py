@@ -3,13 +3,12 @@
 import os
 from typing import Literal, TypeAlias, get_args
 
-import numpy as np
-
 from freqlearn import decoders, jpeg2dct_adapter, pixels, sources
 from freqlearn.coefficients import Coefficients
-from freqlearn.decoders import DEFAULT_MAX_PIXELS, JpegDecoder, JpegFile, naming
-from freqlearn.errors import ImageDecodeError, JpegError, NotJpegError, UnsupportedJpegError
+from freqlearn.decoders import DEFAULT_MAX_PIXELS, JpegDecoder, JpegFile
+from freqlearn.errors import ImageDecodeError, JpegError, NotJpegError, UnsupportedJpegError, naming
 from freqlearn.image import DCTImage
+from freqlearn.indexing import integer
 from freqlearn.info import ImageInfo
 from freqlearn.sources import Source, read_bytes
 
@@ -51,30 +50,27 @@ def read_dct(
     Raises:
         JpegError: If a JPEG file cannot be read; its kind says why. "auto" does not fall back to pixels for damaged
             files.
-        ImageDecodeError: If Pillow cannot read the image.
+        ImageDecodeError: If Pillow cannot read the image, or the source is empty.
         TypeError: If the source is of another kind, or the decoder needs a file's bytes and got pixels.
-        ValueError: If the source is empty, or an argument is out of range.
+        ValueError: If an argument is out of range.
         ImportError: If "jpeg2dct" is not installed.
         OSError: If a file cannot be read.
     """
     if decoder not in get_args(Decoder):
         raise ValueError(f"expected decoder to be one of {get_args(Decoder)}, got {decoder!r}")
-    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
-        raise ValueError(f"expected max_pixels as a positive integer, got {max_pixels!r}")
-    loaded = sources.load(source)
-    if loaded.pixels is not None and decoder in ("native", "jpeg2dct"):
-        raise TypeError(
-            f"decoder={decoder!r} expected a JPEG file's bytes or path, got pixels ({type(loaded.pixels).__name__}): "
-            "pass the file itself, or use decoder='pixels'"
-        )
-    with naming(loaded.path):
-        if loaded.data is None or decoder == "pixels":
-            coefficients = _from_pixels(loaded, max_pixels)
-        elif decoder == "auto":
-            coefficients = _auto(loaded, strict, max_pixels)
-        else:
-            coefficients = _open(JpegFile(loaded.data, decoder, strict, max_pixels, loaded.path))
-    return DCTImage(coefficients)
+    _check_limit(max_pixels)
+    content, path = sources.load(source)
+    with naming(path):
+        if decoder == "pixels" or not isinstance(content, bytes):
+            if decoder in ("native", "jpeg2dct"):
+                raise TypeError(
+                    f"decoder={decoder!r} expected a JPEG file's bytes or path, got pixels ({type(content).__name__}): "
+                    "pass the file itself, or use decoder='pixels'"
+                )
+            return DCTImage(pixels.decode(content, max_pixels, path))
+        if decoder == "auto":
+            return DCTImage(_auto(JpegFile(content, "native", strict, max_pixels, path)))
+        return DCTImage(_open(JpegFile(content, decoder, strict, max_pixels, path)))
 
 
 def read_info(source: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageInfo:
@@ -90,10 +86,12 @@ def read_info(source: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageI
     Raises:
         JpegError: If it is no JPEG file (for others: PIL.Image.open), or its headers are damaged or beyond the native
             decoder.
+        ImageDecodeError: If the source is empty.
         TypeError: If the source is of another kind.
-        ValueError: If the source is empty.
+        ValueError: If `max_pixels` is out of range.
         OSError: If a file cannot be read.
     """
+    _check_limit(max_pixels)
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -102,15 +100,20 @@ def read_info(source: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageI
                 return decoders.read_headers(JpegFile(head, "native", True, max_pixels, None))
             except JpegError:
                 pass  # perhaps only because the headers are longer
-    loaded = sources.load(source)
-    if loaded.data is None:
-        raise TypeError(f"expected a JPEG file's bytes or path, got pixels ({type(loaded.pixels).__name__})")
-    return decoders.read_headers(JpegFile(loaded.data, "native", True, max_pixels, loaded.path))
+    content, path = sources.load(source)
+    if not isinstance(content, bytes):
+        raise TypeError(f"expected a JPEG file's bytes or path, got pixels ({type(content).__name__})")
+    return decoders.read_headers(JpegFile(content, "native", True, max_pixels, path))
 
 
-def _auto(loaded: sources.Loaded, strict: bool, max_pixels: int) -> Coefficients:
+def _check_limit(max_pixels: int) -> None:
+    if not 1 <= integer(max_pixels, "max_pixels") < 2**63:
+        raise ValueError(f"expected max_pixels as a positive integer below 2**63, got {max_pixels}")
+
+
+def _auto(file: JpegFile) -> Coefficients:
     try:
-        coefficients = _open(JpegFile(loaded.data or b"", "native", strict, max_pixels, loaded.path))
+        coefficients = _open(file)
         if _is_ycbcr(coefficients):
             return coefficients
         layout = coefficients.layout
@@ -118,9 +121,9 @@ def _auto(loaded: sources.Loaded, strict: bool, max_pixels: int) -> Coefficients
     except (NotJpegError, UnsupportedJpegError) as refusal:
         why_not_native = refusal.message
     try:
-        return _from_pixels(loaded, max_pixels)
+        return pixels.decode(file.data, file.max_pixels, file.path)
     except ImageDecodeError as error:
-        raise ImageDecodeError(f"{error}; the native decoder: {why_not_native}") from error
+        raise ImageDecodeError(f"{error.message}; the native decoder: {why_not_native}") from error
 
 
 def _open(file: JpegFile) -> Coefficients:
@@ -138,14 +141,6 @@ def _checked(info: ImageInfo, decoder: JpegDecoder) -> ImageInfo:
         jpeg2dct_adapter.refuse_reencoding(info)
         jpeg2dct_adapter.load_package()
     return info
-
-
-def _from_pixels(loaded: sources.Loaded, max_pixels: int) -> Coefficients:
-    if isinstance(loaded.pixels, np.ndarray):
-        return pixels.decode_array(loaded.pixels, max_pixels)
-    if loaded.pixels is not None:
-        return pixels.decode_image(loaded.pixels, max_pixels)
-    return pixels.decode_bytes(loaded.data or b"", max_pixels)
 
 
 def _is_ycbcr(coefficients: Coefficients) -> bool:

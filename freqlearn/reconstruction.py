@@ -6,9 +6,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from freqlearn.color import LEVEL_SHIFT, YCBCR_TO_RGB
+from freqlearn.channels import ChannelSet
 from freqlearn.dct import BLOCK, inverse
+from freqlearn.image import DCTImage
 from freqlearn.indexing import checked_indices
+from freqlearn.operator import execute
+from freqlearn.rendering import to_uint8_rgb
+
+
+def planned_rgb(image: DCTImage) -> NDArray[np.uint8]:
+    """The picture after an image's plan, from all 192 channels of the operator's result.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    height, width = image.plan.output_size
+    everything = ChannelSet.all()
+    maps = execute(image.with_plan(image.plan.to_whole_blocks()), everything)
+    return reconstruct(maps, everything)[:height, :width]
 
 
 def reconstruct(maps: torch.Tensor | NDArray[np.floating], channels: Iterable[int]) -> NDArray[np.uint8]:
@@ -24,9 +39,9 @@ def reconstruct(maps: torch.Tensor | NDArray[np.floating], channels: Iterable[in
     Raises:
         ValueError: if the numbers of maps and channels differ.
     """
-    rgb = to_ycbcr(maps, channels) + LEVEL_SHIFT
-    pixels: NDArray[np.float64] = rgb @ YCBCR_TO_RGB.T
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    y, cb, cr = np.moveaxis(to_ycbcr(maps, channels), -1, 0) + np.float32(128)
+    clamped = tuple(np.clip(plane, 0, 255) for plane in (y, cb, cr))  # as a JPEG decoder does, before the colours
+    return to_uint8_rgb(clamped, "YCbCr")
 
 
 def to_ycbcr(maps: torch.Tensor | NDArray[np.floating], channels: Iterable[int]) -> NDArray[np.float32]:

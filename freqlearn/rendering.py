@@ -1,7 +1,6 @@
 """From coefficients to a picture, as libjpeg makes it."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,6 @@ from numpy.typing import NDArray
 from freqlearn.dct import inverse
 from freqlearn.info import Sampling
 from freqlearn.ycbcr import ycbcr_to_rgb
-
-if TYPE_CHECKING:
-    from freqlearn.image import DCTImage
 
 
 def samples(coefficients: NDArray[np.float32], size_px: tuple[int, int]) -> NDArray[np.float32]:
@@ -95,23 +91,3 @@ def to_uint8_rgb(planes: tuple[NDArray[np.float32], ...], color_space: str) -> N
         planes = ycbcr_to_rgb(y, cb - 128, cr - 128)
     rgb: NDArray[np.float32] = np.clip(np.rint(np.stack(planes, axis=-1)), 0, 255)
     return rgb.astype(np.uint8)
-
-
-def planned_rgb(image: "DCTImage") -> NDArray[np.uint8]:
-    """The picture after an image's plan, from all 192 channels of the operator's result.
-
-    Returns:
-        (height, width, 3) uint8.
-
-    Raises:
-        ValueError: If the plan's output is not a multiple of 8 on both sides.
-    """
-    # The operator needs torch, which a plain decode does not.
-    from freqlearn.channels import ChannelSet
-    from freqlearn.operator import execute
-
-    channels = execute(image, ChannelSet.all()).numpy()  # (192, H/8, W/8)
-    rows, cols = channels.shape[1:]
-    coefficients = channels.reshape(3, 8, 8, rows, cols).transpose(0, 3, 4, 1, 2)  # (3, rows, cols, 8, 8)
-    planes = tuple(samples(plane, (rows * 8, cols * 8)) for plane in coefficients)
-    return to_uint8_rgb(planes, "YCbCr")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from freqlearn.errors import ImageDecodeError
+
 if TYPE_CHECKING:
     import torch
 
@@ -38,10 +40,9 @@ class FileBytes(bytes):
 
 
 class Loaded(NamedTuple):
-    """A source in one of its two forms, and the path for messages."""
+    """What a source holds, a file's bytes or pixels, and its path for messages."""
 
-    data: bytes | None
-    pixels: Image.Image | NDArray[np.uint8] | None
+    content: bytes | Image.Image | NDArray[np.uint8]
     path: str | None
 
 
@@ -76,7 +77,8 @@ def load(source: Source) -> Loaded:
 
     Raises:
         TypeError: If the source is of another kind, or an array or tensor of another dtype.
-        ValueError: If an array has another shape, or there are no bytes.
+        ValueError: If an array has another shape.
+        ImageDecodeError: If there are no bytes.
         OSError: If a path cannot be read.
     """
     if isinstance(source, bytes):
@@ -94,7 +96,7 @@ def load(source: Source) -> Loaded:
     if torch is not None and isinstance(source, torch.Tensor):
         return _from_tensor(source)
     if isinstance(source, Image.Image):
-        return Loaded(None, source, _file_name(source))
+        return Loaded(source, _path(getattr(source, "filename", None)))
     if callable(getattr(source, "read", None)):
         return _from_file(source)
     raise TypeError(f"expected {EXPECTED}, got {type(source).__name__}")
@@ -102,9 +104,8 @@ def load(source: Source) -> Loaded:
 
 def _from_bytes(data: bytes, path: str | None) -> Loaded:
     if not data:
-        where = f"{path}: " if path else ""
-        raise ValueError(f"{where}expected the bytes of an image file, got none: the source is empty")
-    return Loaded(data, None, path)
+        raise ImageDecodeError("expected the bytes of an image file, got none: the source is empty", path=path)
+    return Loaded(data, path)
 
 
 def _from_array(array: NDArray[Any]) -> Loaded:
@@ -118,7 +119,7 @@ def _from_array(array: NDArray[Any]) -> Loaded:
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3):
         if not array.size:
             raise ValueError(f"expected at least one pixel, got an array of shape {array.shape}")
-        return Loaded(None, array, None)
+        return Loaded(array, None)
     raise ValueError(
         f"expected a uint8 array of shape (bytes,), (H, W) or (H, W, 3), got {array.shape}: "
         "pixels go last, so use .transpose(1, 2, 0) on (3, H, W), and drop an alpha channel with [..., :3]"
@@ -136,14 +137,15 @@ def _from_tensor(tensor: "torch.Tensor") -> Loaded:
 
 
 def _from_file(file: Any) -> Loaded:
-    name = file.name if isinstance(getattr(file, "name", None), str) else None
+    name = _path(getattr(file, "name", None))
+    if isinstance(file, io.TextIOBase):  # before reading: a picture is no text, and fails with an encoding's error
+        raise TypeError(f"expected a binary file object, got one opened as text ({name}): open it with mode 'rb'")
     data = file.read()
     if not isinstance(data, bytes | bytearray | memoryview):
-        kind = "a file opened as text: open it with mode 'rb'" if isinstance(file, io.TextIOBase) else repr(type(data))
-        raise TypeError(f"expected a file object whose read() returns bytes, got {kind}")
+        raise TypeError(f"expected a file object whose read() returns bytes, got {type(data).__name__} from {name}")
     return _from_bytes(bytes(data), name)
 
 
-def _file_name(image: Image.Image) -> str | None:
-    name = getattr(image, "filename", "")
-    return os.fsdecode(name) if isinstance(name, str | os.PathLike) and name else None
+def _path(name: Any) -> str | None:
+    # A file object's name is what it was opened with: text, bytes, a Path or a descriptor's number.
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) and name else None

@@ -43,18 +43,16 @@ def load(filename: str | os.PathLike[str], normalized: bool = True, channels: in
         JpegError: If it is not a JPEG file that can be read.
         ValueError: If `channels` is neither 3 nor 1, or the file cannot be given in this form.
     """
-    return _bands(_read(os.fspath(filename)), normalized, channels)
+    return _bands(read_dct(os.fspath(filename), decoder="native"), normalized, channels)
 
 
 def loads(
     buffer: bytes | bytearray | memoryview, normalized: bool = True, channels: int = 3
 ) -> list[NDArray[np.int16]]:
     """Read the DCT coefficients of a JPEG file's bytes; otherwise as `load`."""
-    return _bands(_read(bytes(buffer)), normalized, channels)
-
-
-def _read(source: str | bytes) -> DCTImage:
-    return read_dct(source, decoder="native")
+    # bytes themselves may carry a path for messages (freqlearn.read_bytes); memoryview refuses what is no buffer.
+    data = buffer if isinstance(buffer, bytes) else bytes(memoryview(buffer))
+    return _bands(read_dct(data, decoder="native"), normalized, channels)
 
 
 def _bands(image: DCTImage, normalized: bool, channels: int) -> list[NDArray[np.int16]]:

@@ -1,13 +1,16 @@
 """What all transforms of a DCTImage share, in the manner of torchvision's v2 transforms."""
 
 import enum
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from freqlearn.errors import ImageError
 from freqlearn.image import DCTImage
+from freqlearn.indexing import integer
 from freqlearn.plan import Plan
 
 
@@ -35,10 +38,15 @@ class Transform(nn.Module):
         """
         sample = inputs if len(inputs) > 1 else inputs[0]
         leaves, structure = tree_flatten(sample)
-        params = self.make_params(self._images(leaves))
-        return tree_unflatten(
-            [self.transform(leaf, params) if isinstance(leaf, DCTImage) else leaf for leaf in leaves], structure
-        )
+        images = self._images(leaves)
+        try:
+            params = self.make_params(images)
+            changed = [self.transform(leaf, params) if isinstance(leaf, DCTImage) else leaf for leaf in leaves]
+        except ValueError as error:
+            if not isinstance(error, ImageError):  # those name their file themselves
+                error.add_note(f"{type(self).__name__} of {', '.join(str(img.path or img) for img in images)}")
+            raise
+        return tree_unflatten(changed, structure)
 
     def _images(self, leaves: list[Any]) -> list[DCTImage]:
         images = [leaf for leaf in leaves if isinstance(leaf, DCTImage)]
@@ -96,14 +104,10 @@ class RandomlyApplied(PlanTransform):
 
 def as_size(size: Any) -> tuple[int, int]:
     """(height, width) from an int (square) or a sequence of one or two ints, as torchvision reads sizes."""
-    values = [size] if isinstance(size, int) else size
-    if (
-        not isinstance(values, (list, tuple))
-        or len(values) not in (1, 2)
-        or not all(isinstance(value, int) and not isinstance(value, bool) for value in values)
-    ):
+    values = list(size) if isinstance(size, Sequence) and not isinstance(size, str) else [size]
+    if len(values) not in (1, 2):
         raise TypeError(f"expected size as an int or (height, width), got {size!r}")
-    height, width = values[0], values[-1]
+    height, width = (integer(value, "size (an int or (height, width))") for value in (values[0], values[-1]))
     if height < 1 or width < 1:
         raise ValueError(f"expected a size of at least 1 px, got {size!r}")
     return height, width

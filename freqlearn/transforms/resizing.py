@@ -23,15 +23,15 @@ class Resize(PlanTransform):
             if max_size is None:
                 raise ValueError("expected a size, or max_size where size is None; got neither")
         else:
-            as_size(size)
-            both = not isinstance(size, int) and len(size) == 2
+            height, width = as_size(size)
+            both = isinstance(size, Sequence) and len(size) == 2
             if both and max_size is not None:
                 raise ValueError(f"max_size goes with the size of the shorter side, got size {size!r}")
-            if not both and max_size is not None and max_size <= as_size(size)[0]:
+            if not both and max_size is not None and max_size <= height:
                 raise ValueError(f"expected max_size above the shorter side's size {size!r}, got {max_size}")
         if max_size is not None and max_size < 1:
             raise ValueError(f"expected max_size of at least 1 px, got {max_size}")
-        self.size = size if size is None else [size] if isinstance(size, int) else list(size)
+        self.size = None if size is None else [height, width] if both else [height]
         self.max_size = max_size
 
     def change(self, plan: Plan, params: dict[str, Any]) -> Plan:

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 import scipy.fft
-from PIL import Image
+from PIL import Image, ImageOps
 
 import freqlearn as fl
 from freqlearn import decoders
@@ -106,7 +106,7 @@ def test_with_plan_shares_the_planes(image):
     assert flipped.plan == Plan.identity((45, 67)).hflip()
     assert image.plan.is_identity
     assert flipped.planes[0] is image.planes[0]
-    assert "plan=" in repr(flipped)
+    assert repr(flipped).endswith("pending: flip left-right)")
     with pytest.raises(TypeError, match="expected a Plan, got str"):
         image.with_plan("flip")
     with pytest.raises(ValueError, match=r"\(45, 67\), got one for \(67, 45\)"):
@@ -135,7 +135,7 @@ def test_pickles_and_copies(decoder, decoded, again, jpeg):
 
 def test_a_pickle_holds_the_file_and_not_its_planes(image, jpeg):
     _ = image.planes
-    assert len(pickle.dumps(image)) < len(jpeg) + 1000 < image.nbytes
+    assert len(pickle.dumps(image)) < len(jpeg) + 1500 < image.nbytes
 
 
 def test_a_pickled_lenient_image_stays_lenient(jpeg):
@@ -218,8 +218,28 @@ def test_to_rgb_after_a_plan_is_the_cropped_picture(make_jpeg):
     expected = pillow_rgb(data)[5:45, 11:59][:, ::-1]
     difference = np.abs(planned.to_rgb() - expected)
     assert difference.max() <= LEVELS
-    with pytest.raises(ValueError, match="8x8 blocks"):
-        image.with_plan(image.plan.crop(top=0, left=0, height=41, width=48)).to_rgb()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_to_rgb_after_a_plan_of_any_size(orientation, make_jpeg):
+    # 4:4:4: no chroma to bring to size, which at a crop's border is done otherwise.
+    data = make_jpeg(45, 67, sampling="4:4:4", quality=95)
+    image = fl.read_dct(data)
+    plan = image.plan.orient(orientation).crop(top=3, left=5, height=29, width=31)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    saved = io.BytesIO()
+    Image.fromarray(pillow_rgb(data).astype(np.uint8)).save(saved, "PNG", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(saved)), int)[3:32, 5:36]
+    assert np.abs(image.with_plan(plan).to_rgb() - expected).max() <= LEVELS
+
+
+def test_to_rgb_of_padding_is_the_fill(make_jpeg):
+    image = fl.read_dct(make_jpeg(16, 16))
+    plan = image.plan.crop(top=0, left=0, height=19, width=17, fill=(255, 0, 0))
+    rgb = image.with_plan(plan).to_rgb()
+    assert rgb.shape == (19, 17, 3)
+    assert np.unique(rgb[17:].reshape(-1, 3), axis=0).tolist() == [[254, 0, 0]]  # red is beyond Cr's range, clamped
 
 
 class TestFromPlanes:

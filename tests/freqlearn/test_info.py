@@ -1,6 +1,8 @@
 """Header facts: names of samplings, sizes of components, the quality that a table comes from."""
 
+import copy
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -81,3 +83,13 @@ def test_info_compares_and_describes(make_jpeg):
     assert repr(fl.read_info(make_jpeg(9, 7, sampling="gray"))) == "ImageInfo(7x9 px, gray, baseline, quality 85)"
     with pytest.raises(AttributeError):
         info.size_px = (1, 1)
+
+
+def test_copies_are_as_unchangeable_as_the_info(make_jpeg):
+    info = fl.read_info(make_jpeg(16, 24))
+    for again in (pickle.loads(pickle.dumps(info)), copy.deepcopy(info)):
+        assert again == info
+        for table, same in zip(again.quant_tables, info.quant_tables, strict=True):
+            np.testing.assert_array_equal(table, same)
+            with pytest.raises(ValueError, match="read-only"):
+                table[0, 0] = 1

@@ -118,3 +118,13 @@ def test_plans_pickle_and_compare():
     plan = Plan.identity((40, 30)).crop(top=1, left=2, height=20, width=20).hflip().contrast(0.5)
     assert pickle.loads(pickle.dumps(plan)) == plan
     assert hash(pickle.loads(pickle.dumps(plan))) == hash(plan)
+
+
+def test_a_plan_reads_as_its_steps():
+    plan = Plan.identity((40, 60))
+    assert str(plan) == "nothing"
+    assert str(plan.resize(40, 60)) == "nothing"
+    plan = plan.crop(top=4, left=2, height=30, width=50).resize(64, 96).crop(top=0, left=8, height=64, width=64).hflip()
+    plan = plan.brightness(1.25).crop(top=-8, left=0, height=80, width=64, fill=(255, 0, 0))
+    want = "crop 50x30+2+4, resize to 96x64 px, show 64x80+8-8, flip left-right, brightness 1.25, fill (255, 0, 0)"
+    assert str(plan) == want

@@ -103,3 +103,48 @@ def test_no_crop_of_another_size_says_what_to_do(spec, make_jpeg):
 def test_unknown_crop():
     with pytest.raises(ValueError, match="got 'center'"):
         presets.classification_train(DCT, crop="center")
+
+
+@pytest.mark.parametrize("spec", [DCT, RGB], ids=["dct", "rgb"])
+def test_every_source_goes_in(spec, make_jpeg, tmp_path):
+    jpeg = make_jpeg(100, 130)
+    (tmp_path / "photo.jpg").write_bytes(jpeg)
+    pixels = np.asarray(Image.open(io.BytesIO(jpeg)))
+    evaluate = presets.classification_eval(spec)
+    of_file = [
+        evaluate(source)
+        for source in (
+            jpeg,
+            bytearray(jpeg),
+            memoryview(jpeg),
+            np.frombuffer(jpeg, np.uint8),
+            torch.frombuffer(bytearray(jpeg), dtype=torch.uint8),
+            io.BytesIO(jpeg),
+            str(tmp_path / "photo.jpg"),
+            tmp_path / "photo.jpg",
+        )
+    ]
+    assert all(torch.equal(of_file[0], other) for other in of_file[1:])
+    assert torch.equal(evaluate(pixels), evaluate(Image.fromarray(pixels)))
+
+
+@pytest.mark.parametrize("spec", [DCT, RGB], ids=["dct", "rgb"])
+@pytest.mark.parametrize("cut", [0, 20, 1200])
+def test_a_damaged_file_is_named(spec, cut, make_jpeg, tmp_path):
+    file = tmp_path / "cut.jpg"
+    file.write_bytes(make_jpeg(100, 130)[:cut])
+    for source in (file, fl.read_bytes(file)):
+        with pytest.raises(fl.ImageError) as caught:
+            presets.classification_eval(spec)(source)
+        assert caught.value.path == str(file)
+
+
+def test_rgb_takes_an_image_of_any_size_and_orientation(make_jpeg):
+    saved = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(io.BytesIO(make_jpeg(101, 133, quality=95))).save(saved, "JPEG", exif=exif, quality=95)
+    evaluate = presets.classification_eval(RGB, exif_orientation=True)
+    difference = evaluate(fl.read_dct(saved.getvalue())) - evaluate(saved.getvalue())
+    # Levels, of a noisy picture: libjpeg rounds chroma and colours where the image does not, see test_image's LEVELS.
+    assert difference.abs().max() * 255 * 0.225 < 4

@@ -203,10 +203,11 @@ def test_max_pixels(decoder, jpeg):
         fl.read_dct(jpeg, decoder=decoder, max_pixels=37 * 53 - 1)
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "9"], ids=str)
-def test_bad_max_pixels(limit, jpeg):
-    with pytest.raises(ValueError, match="max_pixels as a positive integer"):
-        fl.read_dct(jpeg, max_pixels=limit)
+@pytest.mark.parametrize("read", [fl.read_dct, fl.read_info])
+@pytest.mark.parametrize("limit", [0, -1, 2**63, 1.5, True, "9"], ids=str)
+def test_bad_max_pixels(read, limit, jpeg):
+    with pytest.raises((TypeError, ValueError), match=r"expected max_pixels as an? (positive )?integer"):
+        read(jpeg, max_pixels=limit)
 
 
 def test_bad_decoder(jpeg):

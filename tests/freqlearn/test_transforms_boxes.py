@@ -187,3 +187,10 @@ def test_impossible_options(make, error, message):
 def test_second_resize_names_the_way_out():
     with pytest.raises(ValueError, match="Keep one of Resize and RandomResizedCrop"):
         v2.Compose([transforms.Resize(64), transforms.RandomResizedCrop(32)])(image(100, 100))
+
+
+def test_sizes_may_be_numpy_integers():
+    size = np.int64(48)
+    assert transforms.CenterCrop((size, size)).size == (48, 48)
+    assert transforms.Resize(size).size == [48]
+    assert type(transforms.Resize(size).size[0]) is int
