@@ -31,6 +31,8 @@ class GatedClassifier(Classifier):
 
     price: torch.Tensor
     best_task_loss: torch.Tensor
+    task_loss_sum: torch.Tensor
+    task_loss_steps: torch.Tensor
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class GatedClassifier(Classifier):
         # Buffers, so that a resumed run goes on with them.
         self.register_buffer("price", torch.tensor(float(lambda_)))
         self.register_buffer("best_task_loss", torch.tensor(float("inf")))
-        self._task_losses: list[torch.Tensor] = []
+        self.register_buffer("task_loss_sum", torch.tensor(0.0))
+        self.register_buffer("task_loss_steps", torch.tensor(0.0))
 
     @property
     def gate(self) -> FrequencyGate:
@@ -102,17 +105,17 @@ class GatedClassifier(Classifier):
         self.gate.anneal(progress, start=self.temperatures[0], end=self.temperatures[1])
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """One batch; keeps its cross entropy for the end of the epoch."""
+        """One batch; adds its cross entropy to the epoch's."""
         loss = super().training_step(batch, batch_idx)
-        self._task_losses.append((loss - self.penalty()).detach())
+        self.task_loss_sum += (loss - self.penalty()).detach()
+        self.task_loss_steps += 1
         return loss
 
     def on_train_epoch_end(self) -> None:
         """Halve lambda if the task has begun to suffer."""
-        if not self._task_losses:
-            return
-        task_loss = torch.stack(self._task_losses).mean()
-        self._task_losses.clear()
+        task_loss = self.task_loss_sum / self.task_loss_steps.clamp(min=1)
+        self.task_loss_sum.zero_()
+        self.task_loss_steps.zero_()
         self.log("train/task_loss", task_loss)
         self.log("train/channels_on", self.gate.fraction_on() * len(self.gate.channels), prog_bar=True)
         self.log("train/lambda", self.price)

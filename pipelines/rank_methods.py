@@ -1,12 +1,14 @@
 """The three ways to rank: by the gate, by energy, by ablation."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
@@ -36,12 +38,12 @@ Measured = tuple[NDArray[np.float64], dict[str, Any]]
 """(192,) importances, and facts for `Importance.measured_on`."""
 
 
-def by_energy(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+def by_energy(options: RankOptions, folders: DataFolders, variance: NDArray[np.float64]) -> Measured:
     """Rank by share of variance; needs no training."""
     return share_of_variance(variance), {"images": min(len(folders.train), options.stats_images)}
 
 
-def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
     """Train a gate in front of the network, then take each switch's mean probability over the training images."""
     header = Header(
         network=options.model,
@@ -81,7 +83,7 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, varianc
             monitor=None,
             precision=options.precision,
             accelerator=options.accelerator,
-            callbacks=[CollapseGuard()],
+            callbacks=[CollapseGuard(), *callbacks],
             progress=options.progress,
         )
         _log.info(
@@ -130,14 +132,16 @@ def _accuracy(
     return {"accuracy of the gated model": round(float(metrics[0]["val/accuracy"]), 4)}
 
 
-def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, variance: NDArray[np.float64]) -> Measured:
+def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
     """Train the network on all channels, then take each of them away in turn."""
     if folders.val is None:
         raise ValueError("ablation measures the loss on validation files, and there are none")
     folder = options.folder / "model"
     resume = options.resume and (folder / LAST).is_file()
     training = options.training()
-    result = train(replace(training, output=folder, spec=str(options.folder / SPEC), resume=resume))
+    result = train(
+        replace(training, output=folder, spec=str(options.folder / SPEC), resume=resume), callbacks=callbacks
+    )
     sample = folders.val.sample(options.ablation_images, seed=options.seed)
     loader = _loader(sample, options, spec)
     model = load_checkpoint(result.checkpoint).model

@@ -1,7 +1,7 @@
 """`freqlearn rank`: from a folder of images to the importance of the 192 channels, and its heatmap."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
 from freqlearn import atomic
@@ -84,7 +85,7 @@ class Ranking:
 _LOWEST = "lowest 16 frequencies"
 
 
-def rank(options: RankOptions) -> Ranking:
+def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking:
     """Rank the 192 channels on a folder of images.
 
     Writes importance.json, importance.csv, heatmap.png, heatmap.svg, spec.json and config.yaml to the output folder,
@@ -92,6 +93,7 @@ def rank(options: RankOptions) -> Ranking:
 
     Args:
         options: What to rank on, and how.
+        callbacks: Further Lightning callbacks, for the methods that train.
 
     Raises:
         ValueError: For a mistake in the options or the data.
@@ -100,16 +102,20 @@ def rank(options: RankOptions) -> Ranking:
     """
     begin = time.perf_counter()
     with divided_cores(options.workers) as workers:
-        ranking = _ranking(replace(options, workers=workers))
+        ranking = _ranking(replace(options, workers=workers), callbacks)
     return replace(ranking, seconds=time.perf_counter() - begin)
 
 
-def _ranking(options: RankOptions) -> Ranking:
+def _ranking(options: RankOptions, callbacks: Sequence[Callback]) -> Ranking:
     folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
     folder = options.folder
     spec, variance = _resumed(options) if options.resume else _fresh(options, folders)
-    measure = {"gate": by_gate, "ablation": by_ablation, "energy": by_energy}[options.method]
-    values, facts = measure(options, folders, spec, variance)
+    if options.method == "energy":
+        values, facts = by_energy(options, folders, variance)
+    elif options.method == "gate":
+        values, facts = by_gate(options, folders, spec, callbacks)
+    else:
+        values, facts = by_ablation(options, folders, spec, callbacks)
     importance = Importance(values, options.method, _measured_on(options, folders, spec, facts))
     selected = importance.top(options.top)
     heatmap.draw(importance, folder, selected=selected)
