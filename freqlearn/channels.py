@@ -7,10 +7,12 @@ coefficients of vertical frequency ``v`` and horizontal frequency ``u`` of all b
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, SupportsFloat, overload
+from typing import Any, Literal, Self, SupportsFloat, overload
 
 import numpy as np
 
+from freqlearn.documents import Format
+from freqlearn.importances import HasValues, importance_values
 from freqlearn.indexing import (
     CHANNELS_PER_COMPONENT,
     COMPONENTS,
@@ -21,30 +23,13 @@ from freqlearn.indexing import (
     channel_index,
     checked_indices,
     component_number,
+    grids_as_text,
     integer,
     label,
 )
+from freqlearn.published import DCTNET_ROW_LENGTHS
 
-_FORMAT = "freqlearn.channels"
-_VERSION = 1
-
-# The channel sets that DCTNet published, as (first column, one past the last column) of each row of the 8x8 grid:
-# github.com/kaix90/DCTNet, classification/main/__init__.py, `subset_channel_index`. Its author calls the differences
-# from the learned top-k sets minor; see issue threads of that repository.
-_SQUARE_ROW_LENGTHS: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    24: ((4, 4, 4, 4), (2, 2)),
-    32: ((5, 5, 5, 4, 3), (3, 2)),
-    48: ((6, 6, 6, 6, 4, 4), (3, 3, 2)),
-    64: ((7, 7, 6, 6, 6, 6, 6), (3, 3, 2, 2)),
-}
-
-
-class HasValues(Protocol):
-    """Anything that carries importances as ``.values``, 192 numbers in channel order."""
-
-    @property
-    def values(self) -> Any:
-        """Return the 192 numbers."""
+_FORMAT = Format("freqlearn.channels", 1, "a channel set", ("name", "indices"), "write the set anew")
 
 
 @dataclass(frozen=True)
@@ -102,12 +87,12 @@ class ChannelSet:
         Raises:
             ValueError: If n is not one of the published sizes.
         """
-        if n not in _SQUARE_ROW_LENGTHS:
+        if n not in DCTNET_ROW_LENGTHS:
             raise ValueError(
-                f"expected one of the published sizes {sorted(_SQUARE_ROW_LENGTHS)}, got {n!r}; "
+                f"expected one of the published sizes {sorted(DCTNET_ROW_LENGTHS)}, got {n!r}; "
                 "for other sizes use ChannelSet.zigzag(y, cb, cr), .top(importance, k) or .of(indices)"
             )
-        luma, chroma = _SQUARE_ROW_LENGTHS[n]
+        luma, chroma = DCTNET_ROW_LENGTHS[n]
         indices = [
             channel_index(component, v, u)
             for component, rows in enumerate((luma, chroma, chroma))
@@ -155,7 +140,7 @@ class ChannelSet:
             TypeError: If k is not an integer.
             ValueError: If there are not 192 finite numbers or k is not in 1..192.
         """
-        values = _importance_values(importance)
+        values = importance_values(importance)
         number = integer(k, "k")
         if not 1 <= number <= NUM_CHANNELS:
             raise ValueError(f"expected k in 1..{NUM_CHANNELS}, got {number}")
@@ -253,21 +238,12 @@ class ChannelSet:
 
     def describe(self) -> str:
         """Draw the three 8x8 grids as text: v downwards, u to the right, # a channel of the set, . one that is not."""
-        grids = self.mask().reshape(len(COMPONENTS), 8, 8)
-        counts = [len(self.component(c)) for c in range(len(COMPONENTS))]
-        heads = [f"{name} ({count})" for name, count in zip(COMPONENTS, counts, strict=True)]
         plural = "channel" if len(self) == 1 else "channels"
-        lines = [f"{self.name}: {len(self)} {plural}"]
-        lines.append("    ".join(f"{head:<17}" for head in heads).rstrip())
-        lines.append("    ".join("  " + " ".join(str(u) for u in range(8)) for _ in COMPONENTS))
-        for v in range(8):
-            rows = (" ".join("#" if on else "." for on in grid[v]) for grid in grids)
-            lines.append("    ".join(f"{v} {row}" for row in rows))
-        return "\n".join(lines)
+        return f"{self.name}: {len(self)} {plural}\n{grids_as_text(self.mask())}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the set as JSON types, with a format and version field."""
-        return {"format": _FORMAT, "version": _VERSION, "name": self.name, "indices": list(self.indices)}
+        return _FORMAT.document(name=self.name, indices=list(self.indices))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -280,20 +256,10 @@ class ChannelSet:
             TypeError: If a field has the wrong type.
             ValueError: If the data are something else, of another version, or not a valid set.
         """
-        if not isinstance(data, Mapping) or data.get("format") != _FORMAT:
-            found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
-            raise ValueError(f'expected a channel set ("format": "{_FORMAT}"), got {found!r}')
-        if data.get("version") != _VERSION:
-            raise ValueError(
-                f"expected version {_VERSION} of a channel set, got {data.get('version')!r}; "
-                "it was written by another version of freqlearn: update this one or write the set anew"
-            )
-        expected = {"format", "version", "name", "indices"}
-        if set(data) != expected:
-            raise ValueError(f"expected the fields {sorted(expected)} of a channel set, got {sorted(data)}")
-        if not isinstance(data["indices"], list):
-            raise TypeError(f"expected a channel set's indices as a list, got {data['indices']!r}")
-        return cls(tuple(data["indices"]), data["name"])
+        fields = _FORMAT.checked(data)
+        if not isinstance(fields["indices"], list):
+            raise TypeError(f"expected a channel set's indices as a list, got {fields['indices']!r}")
+        return cls(tuple(fields["indices"]), fields["name"])
 
     def to_json(self) -> str:
         """Return the set as JSON text."""
@@ -310,11 +276,7 @@ class ChannelSet:
             TypeError: If a field has the wrong type.
             ValueError: If the text is not JSON or not a channel set of a version that is understood.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"expected a channel set as JSON, got text that is not JSON: {error}") from error
-        return cls.from_dict(data)
+        return cls.from_dict(_FORMAT.parsed(text))
 
     def __repr__(self) -> str:
         return f"ChannelSet({self.name!r}, {len(self)} channels: {as_ranges(self.indices)})"
@@ -326,23 +288,3 @@ class ChannelSet:
         if not indices:
             raise ValueError(f"{name} is empty: a channel set needs at least one channel")
         return ChannelSet(indices, name)
-
-
-def _importance_values(importance: Any) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    source = getattr(importance, "values", importance)
-    if callable(source):  # a mapping's or a sparse tensor's method: not what is meant
-        source = importance
-    detach = getattr(source, "detach", None)
-    if callable(detach):  # a torch tensor: maybe on an accelerator, maybe with a gradient, maybe bfloat16
-        source = detach().cpu().double()
-    try:
-        values = np.asarray(source, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"expected {NUM_CHANNELS} numbers as importance, got {type(importance).__name__}") from error
-    if values.shape != (NUM_CHANNELS,):
-        raise ValueError(f"expected {NUM_CHANNELS} numbers as importance, got shape {values.shape}")
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        first = int(bad[0])
-        raise ValueError(f"expected finite importances, got {values[first]} for channel {first} = {label(first)}")
-    return values

@@ -83,6 +83,18 @@ def as_ranges(indices: Sequence[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
 
 
+def grids_as_text(mask: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> str:
+    """Draw the three 8x8 grids of a (192,) bool mask: v downwards, u to the right, # where it is True."""
+    grids = mask.reshape(len(COMPONENTS), 8, 8)
+    heads = [f"{name} ({grid.sum()})" for name, grid in zip(COMPONENTS, grids, strict=True)]
+    lines = ["    ".join(f"{head:<17}" for head in heads).rstrip()]
+    lines.append("    ".join("  " + " ".join(str(u) for u in range(8)) for _ in COMPONENTS))
+    for v in range(8):
+        rows = (" ".join("#" if on else "." for on in grid[v]) for grid in grids)
+        lines.append("    ".join(f"{v} {row}" for row in rows))
+    return "\n".join(lines)
+
+
 def component_number(component: int | str) -> int:
     """Return 0, 1 or 2 for a component given as that number or as "Y", "Cb", "Cr"; a ValueError for anything else."""
     if isinstance(component, str):

@@ -1,15 +1,25 @@
-"""DCTNet's published numbers for standardising the 192 channels, as its released models need them.
+"""DCTNet's published numbers: its channel sets, and what standardises the 192 channels as its released models need it.
 
-Source: github.com/kaix90/DCTNet, commit a2c5467278fa8660eab35c5acbd27e2b91d37f14, classification/datasets/__init__.py,
-``train_upscaled_static_mean`` and ``train_upscaled_static_std``; all its published ResNet-50 and MobileNetV2
-classifiers are evaluated with them (classification/datasets/dataloader_imagenet_dct.py). The order is ours: Y, Cb, Cr,
-each in natural order. So is the unit: the coefficients of a JPEG file of quality 100, whose quantisation steps are all
-1, of samples minus 128.
+Mean and std: github.com/kaix90/DCTNet, commit a2c5467278fa8660eab35c5acbd27e2b91d37f14,
+classification/datasets/__init__.py, ``train_upscaled_static_mean`` and ``train_upscaled_static_std``; all its published
+ResNet-50 and MobileNetV2 classifiers are evaluated with them (classification/datasets/dataloader_imagenet_dct.py). The
+order is ours: Y, Cb, Cr, each in natural order. So is the unit: the coefficients of a JPEG file of quality 100, whose
+quantisation steps are all 1, of samples minus 128.
 
 The standard deviations are those of each image's mean over its blocks, not of the coefficients: a channel like Y(0,1)
 varies about 29 times more than its 2.78 says. Models trained with these numbers need them; new ones should not use
 them.
 """
+
+# The channel sets that DCTNet published, as the length of each row of the 8x8 grid, for Y and for Cb and Cr:
+# github.com/kaix90/DCTNet, classification/main/__init__.py, `subset_channel_index`. Its author calls the differences
+# from the learned top-k sets minor; see issue threads of that repository.
+DCTNET_ROW_LENGTHS: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    24: ((4, 4, 4, 4), (2, 2)),
+    32: ((5, 5, 5, 4, 3), (3, 2)),
+    48: ((6, 6, 6, 6, 4, 4), (3, 3, 2)),
+    64: ((7, 7, 6, 6, 6, 6, 6), (3, 3, 2, 2)),
+}
 
 DCTNET_MEAN = (
     # Y

@@ -10,15 +10,21 @@ from typing import Any, Literal, Self, get_args
 
 from freqlearn import atomic
 from freqlearn.channels import ChannelSet
+from freqlearn.documents import Format
 from freqlearn.indexing import integer, label
 
 Kind = Literal["dct", "rgb"]
 Resampling = Literal["bilinear"]
 
-_FORMAT = "freqlearn.input_spec"
 _VERSION = 1
+_FORMAT = Format(
+    "freqlearn.input_spec",
+    _VERSION,
+    "an InputSpec",
+    ("kind", "channels", "mean", "std", "size_px", "resize_px", "resampling", "source"),
+    "measure the statistics anew",
+)
 _BYTES_PER_VALUE = 4  # float32
-_FIELDS = ("kind", "channels", "mean", "std", "size_px", "resize_px", "resampling", "source")
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class InputSpec:
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        _check_version(self.version)
+        _FORMAT.check_version(self.version)
         if self.kind not in get_args(Kind):
             raise ValueError(f'expected the kind "dct" or "rgb", got {self.kind!r}')
         if self.resampling not in get_args(Resampling):
@@ -144,18 +150,16 @@ class InputSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON types, with a format and version field."""
-        return {
-            "format": _FORMAT,
-            "version": self.version,
-            "kind": self.kind,
-            "channels": None if self.channels is None else self.channels.to_dict(),
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "size_px": self.size_px,
-            "resize_px": self.resize_px,
-            "resampling": self.resampling,
-            "source": self.source,
-        }
+        return _FORMAT.document(
+            kind=self.kind,
+            channels=None if self.channels is None else self.channels.to_dict(),
+            mean=list(self.mean),
+            std=list(self.std),
+            size_px=self.size_px,
+            resize_px=self.resize_px,
+            resampling=self.resampling,
+            source=self.source,
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -168,19 +172,10 @@ class InputSpec:
             TypeError: If a field has the wrong type.
             ValueError: If the data are something else, of another version, with unknown or missing fields, or invalid.
         """
-        if not isinstance(data, Mapping) or data.get("format") != _FORMAT:
-            found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
-            raise ValueError(f'expected an InputSpec ("format": "{_FORMAT}"), got {found!r}')
-        _check_version(data.get("version"))
-        unknown = sorted(set(data) - {"format", "version", *_FIELDS})
-        missing = sorted({*_FIELDS} - set(data))
-        if unknown or missing:
-            raise ValueError(
-                f"expected the fields of an InputSpec, version {_VERSION}; unknown: {unknown}, missing: {missing}"
-            )
-        channels = data["channels"]
-        known = {name: data[name] for name in _FIELDS if name != "channels"}
-        return cls(channels=None if channels is None else ChannelSet.from_dict(channels), **known)
+        fields = _FORMAT.checked(data)
+        if fields["channels"] is not None:
+            fields["channels"] = ChannelSet.from_dict(fields["channels"])
+        return cls(**fields)
 
     def to_json(self) -> str:
         """Return the spec as JSON text; every number survives the round trip exactly."""
@@ -197,11 +192,7 @@ class InputSpec:
             TypeError: If a field has the wrong type.
             ValueError: If the text is not JSON or not an InputSpec that is understood.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"expected an InputSpec as JSON, got text that is not JSON: {error}") from error
-        return cls.from_dict(data)
+        return cls.from_dict(_FORMAT.parsed(text))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the spec to a JSON file, replacing it in one step.
@@ -276,11 +267,3 @@ class InputSpec:
 
     def _channel_name(self, position: int) -> str:
         return "RGB"[position] if self.channels is None else f"channel {label(self.channels[position])}"
-
-
-def _check_version(version: Any) -> None:
-    if isinstance(version, bool) or version != _VERSION:
-        raise ValueError(
-            f"expected version {_VERSION} of an InputSpec, got {version!r}; "
-            "it was written by another version of freqlearn: update this one or measure the statistics anew"
-        )

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from freqlearn.channels import ChannelSet
+from freqlearn.documents import Format
 from freqlearn.indexing import label
 from freqlearn.spec import InputSpec
 
@@ -17,8 +18,9 @@ Deviation = Literal["coefficients", "image-means"]
 # exact to about 1e-5 of the picture's contrast; the weakest channels of real photos deviate by more than 1e-2.
 _LEAST_STD = 1e-4
 
-_FORMAT = "freqlearn.channel_statistics"
-_VERSION = 1
+_FORMAT = Format(
+    "freqlearn.channel_statistics", 1, "channel statistics", ("coefficients", "image_means"), "measure them anew"
+)
 
 
 class Moments:
@@ -103,8 +105,7 @@ class ChannelStatistics:
         Raises:
             ValueError: If the shape is another, a dimension is 0, or a number is not finite.
         """
-        array = channels.detach().cpu().double().numpy() if isinstance(channels, torch.Tensor) else channels
-        values = np.asarray(array, dtype=np.float64)
+        values = _as_float64(channels)
         if values.ndim != 3 or values.size == 0:
             raise ValueError(f"expected one image's channels as (C, h, w), got shape {values.shape}")
         statistics = cls(len(values))
@@ -226,7 +227,7 @@ class ChannelStatistics:
             name: {"count": m.count, "mean": m.mean.tolist(), "squares": m.squares.tolist()}
             for name, m in moments.items()
         }
-        return {"format": _FORMAT, "version": _VERSION, **state}
+        return _FORMAT.document(**state)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -238,14 +239,12 @@ class ChannelStatistics:
         Raises:
             ValueError: If the data are something else or of another version.
         """
-        if data.get("format") != _FORMAT or data.get("version") != _VERSION:
-            found = (data.get("format"), data.get("version"))
-            raise ValueError(f"expected channel statistics, version {_VERSION}, got {found}")
-        statistics = cls(len(data["coefficients"]["mean"]))
+        fields = _FORMAT.checked(data)
+        statistics = cls(len(fields["coefficients"]["mean"]))
         for name, moments in (("coefficients", statistics._coefficients), ("image_means", statistics._image_means)):
-            moments.count = int(data[name]["count"])
-            moments.mean = np.array(data[name]["mean"], dtype=np.float64)
-            moments.squares = np.array(data[name]["squares"], dtype=np.float64)
+            moments.count = int(fields[name]["count"])
+            moments.mean = np.array(fields[name]["mean"], dtype=np.float64)
+            moments.squares = np.array(fields[name]["squares"], dtype=np.float64)
         return statistics
 
     def __repr__(self) -> str:
@@ -257,3 +256,11 @@ class ChannelStatistics:
         if moments.count == 0:
             raise ValueError("expected at least one image, got none: call update() first")
         return moments
+
+
+def _as_float64(channels: torch.Tensor | np.ndarray) -> np.ndarray:
+    if isinstance(channels, torch.Tensor):
+        channels = channels.detach().cpu()
+        # NumPy knows no bfloat16. The rest it converts itself: torch would start threads in each of the callers'.
+        channels = (channels.float() if channels.dtype == torch.bfloat16 else channels).numpy()
+    return np.asarray(channels, dtype=np.float64)
