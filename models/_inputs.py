@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from freqlearn.indexing import integer
 from freqlearn.spec import InputSpec
 
 
@@ -25,8 +26,7 @@ def resolve_in_channels(in_channels: int | None, spec: InputSpec | None) -> int:
         if spec is None:
             raise ValueError("expected in_channels= (an int) or spec= (an InputSpec), got neither")
         return spec.in_channels
-    if isinstance(in_channels, bool) or not isinstance(in_channels, int):
-        raise TypeError(f"expected in_channels as an int, got {in_channels!r}")
+    in_channels = integer(in_channels, "in_channels")
     if in_channels < 1:
         raise ValueError(f"expected in_channels of at least 1, got {in_channels}")
     if spec is not None and spec.in_channels != in_channels:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from freqlearn.channels import ChannelSet
-from freqlearn.indexing import NUM_CHANNELS
+from freqlearn.indexing import NUM_CHANNELS, integer
 from freqlearn.models._batch_norm import SoloBatchNorm2d
 from freqlearn.models._inputs import check_maps
 from freqlearn.models._running_importance import RunningImportance
@@ -216,8 +216,10 @@ class FrequencyGate(nn.Module):
 
         Raises:
             RuntimeError: If no process has counted an image.
+            TypeError: If ``k`` is not an integer.
             ValueError: If ``k`` is not in 1..C.
         """
+        k = integer(k, "k")
         if not 1 <= k <= len(self.channels):
             raise ValueError(f"expected k in 1..{len(self.channels)}, the gate's number of channels, got {k}")
         order = self.importance_across_ranks().sort(descending=True, stable=True).indices
@@ -292,11 +294,10 @@ class FrequencyGate(nn.Module):
 def _channel_set(channels: ChannelSet | int) -> ChannelSet:
     if isinstance(channels, ChannelSet):
         return channels
-    if isinstance(channels, bool) or not isinstance(channels, int):
-        raise TypeError(f"expected a ChannelSet or a number of channels, got {channels!r}")
-    if not 1 <= channels <= NUM_CHANNELS:
-        raise ValueError(f"expected 1..{NUM_CHANNELS} channels, got {channels}")
-    return ChannelSet.all() if channels == NUM_CHANNELS else ChannelSet.of(range(channels))
+    count = integer(channels, "a ChannelSet or a number of channels")
+    if not 1 <= count <= NUM_CHANNELS:
+        raise ValueError(f"expected 1..{NUM_CHANNELS} channels, got {count}")
+    return ChannelSet.all() if count == NUM_CHANNELS else ChannelSet.of(range(count))
 
 
 def _without_autocast(device_type: str) -> contextlib.AbstractContextManager[Any]:

@@ -1,5 +1,6 @@
 """Colour changes; what differs from torchvision's is said in `freqlearn.color`."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,8 +77,8 @@ def _as_increasing(
     if len(value) != 2:
         raise TypeError(f"expected {name} as a number or two (smallest, largest), got {value!r}")
     low, high = float(value[0]), float(value[1])
-    if not bounds[0] <= low <= high <= bounds[1]:
-        raise ValueError(f"expected {name} as increasing numbers within {bounds}, got {value!r}")
+    if not bounds[0] <= low <= high <= bounds[1] or math.isinf(high):
+        raise ValueError(f"expected {name} as finite, increasing numbers within {bounds}, got {value!r}")
     # As torchvision: a range that changes nothing draws nothing.
     return None if low == high == unchanged else (low, high)
 

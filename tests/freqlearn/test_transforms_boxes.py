@@ -175,7 +175,7 @@ def test_color_jitter_draws_torchvisions_factors(options):
         (lambda: transforms.RandomResizedCrop(8, ratio=1.0), TypeError, "two floats"),
         (lambda: transforms.RandomHorizontalFlip(1.5), ValueError, "probability p of 0 to 1, got 1.5"),
         (lambda: transforms.ColorJitter(brightness=-1), ValueError, "brightness as a number of 0 or more"),
-        (lambda: transforms.ColorJitter(hue=0.7), ValueError, "hue as increasing numbers within"),
+        (lambda: transforms.ColorJitter(hue=0.7), ValueError, "hue as finite, increasing numbers within"),
         (lambda: transforms.ColorJitter(contrast=(1, 2, 3)), TypeError, "contrast as a number or two"),
     ],
 )
