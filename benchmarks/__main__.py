@@ -5,14 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+PHOTOS = ("parity", "geometry")
+
 
 def commands() -> list[list[str]]:
-    """The benchmarks to run here; parity only where there are photos to compare."""
+    """The benchmarks to run here; those that compare photos only where there are some."""
     photos = os.environ.get("FREQLEARN_DATA")
-    parity = [["benchmarks.parity", str(Path(photos) / "imagenet-sample")]] if photos else []
-    if not parity:
-        print("FREQLEARN_DATA names no folder of photos: benchmarks.parity is left out\n")
-    return [*parity, ["benchmarks.loading"], ["benchmarks.models"], ["benchmarks.planted"]]
+    compared = [[f"benchmarks.{name}", str(Path(photos) / "imagenet-sample")] for name in PHOTOS] if photos else []
+    if not compared:
+        print(f"FREQLEARN_DATA names no folder of photos: {' and '.join(PHOTOS)} are left out\n")
+    return [*compared, ["benchmarks.loading"], ["benchmarks.models"], ["benchmarks.planted"]]
 
 
 def main() -> int:
