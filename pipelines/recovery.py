@@ -43,6 +43,7 @@ def recover(
     *,
     methods: Sequence[Method] = METHODS,
     epochs: int = 8,
+    batch_size: int = 32,
     workers: int | None = None,
     progress: bool = False,
 ) -> list[Recovery]:
@@ -53,6 +54,7 @@ def recover(
         output: Folder for the rankings, one folder a method.
         methods: What to rank by; mean and standard deviation are measured once for all of them.
         epochs: Passes over the training files, for the methods that train.
+        batch_size: Images a step.
         workers: Loader processes; by default half of the cores, at most 4.
         progress: Show progress bars.
     """
@@ -61,7 +63,14 @@ def recover(
     for method in methods:
         ranking = rank(
             planted_options(
-                data, output / method, method=method, epochs=epochs, workers=workers, progress=progress, spec=spec
+                data,
+                output / method,
+                method=method,
+                epochs=epochs,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+                spec=spec,
             )
         )
         spec = str(ranking.folder / SPEC)
@@ -89,6 +98,7 @@ def planted_options(
     *,
     method: Method,
     epochs: int,
+    batch_size: int,
     workers: int | None,
     progress: bool,
     spec: str | None,
@@ -104,6 +114,7 @@ def planted_options(
         size_px=data.size_px,
         augment="flip",
         epochs=epochs,
+        batch_size=batch_size,
         ablation_images=_ABLATION_IMAGES,
         workers=workers,
         seed=data.seed,
