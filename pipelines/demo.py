@@ -264,7 +264,8 @@ def _told(prediction: Prediction) -> str:
 
 
 def _recover(plan: _Plan, data: planted.Planted, ranking: Ranking, seeds: int) -> None:
-    _head(f"The acid test: planted channels found over {seeds} seeds, by {', '.join(METHODS)}")
+    plural = "seed" if seeds == 1 else "seeds"
+    _head(f"The acid test: planted channels found with {seeds} {plural}, by {', '.join(METHODS)}")
     results = [recovery_of(data, ranking)]
     for seed in range(plan.seed, plan.seed + seeds):
         # The first data set has its gate ranking already.

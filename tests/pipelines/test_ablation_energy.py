@@ -74,9 +74,7 @@ def test_variance_is_that_of_the_pictures(tmp_path: Path) -> None:
             image.draft("YCbCr", image.size)
             blocks = (np.asarray(image, float) - 128).reshape(2, 8, 2, 8, 3).transpose(4, 1, 3, 0, 2)
             coefficients.append(dctn(blocks, axes=(1, 2), norm="ortho").reshape(192, 4))
-    spec, variance = measure_all_channels(
-        read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0
-    )
+    spec, variance = measure_all_channels(read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0)
     # Pillow rounds samples to integers: an error with variance 1/12 in every coefficient.
     assert variance == pytest.approx(np.concatenate(coefficients, axis=1).var(axis=1), rel=0.02, abs=1)
     assert np.square(spec.std) == pytest.approx(variance)
@@ -87,9 +85,7 @@ def test_gray_pictures_keep_their_constant_channels(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(tmp_path / name / "0.jpg")
-    spec, variance = measure_all_channels(
-        read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0
-    )
+    spec, variance = measure_all_channels(read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0)
     assert (variance[:64] > 0).all()
     assert (variance[64:] == 0).all()
     assert spec.std[64:] == (1.0,) * 128

@@ -20,7 +20,7 @@ def test_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "acid test" not in capsys.readouterr().out
     demo(output=output, size_px=32, epochs=1, seeds=1, workers=0)  # replaces the first
     said = capsys.readouterr().out
-    assert "== The acid test: planted channels found over 1 seeds, by gate, energy, ablation" in said
+    assert "== The acid test: planted channels found with 1 seed, by gate, energy, ablation" in said
     for line in ("of 2 planted channels found", "top 2 by the gate", "DCT-24, the published square", "all 192"):
         assert line in said
     table = said[said.index("ranking by") :].splitlines()
