@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -14,18 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from the checkout, in a build folder of its own."""
+    """A wheel, built from the source distribution beside it, which is built from the checkout."""
     out = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--outdir",
-        str(out),
-        f"-Cbuild-dir={out / 'build'}",
-        str(ROOT),
-    ]
+    command = [sys.executable, "-m", "build", "--outdir", str(out), f"-Cbuild-dir={out / 'build'}", str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = out.glob("*.whl")
@@ -34,14 +26,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_what_users_import_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {
-        "freqlearn/__init__.py",
-        "freqlearn/models/__init__.py",
-        "freqlearn/pipelines/__init__.py",
-    } <= names
+    assert {f"freqlearn/{package}__init__.py" for package in ("", "models/", "pipelines/")} <= names
     assert {"freqlearn/py.typed", "freqlearn/_native.pyi"} <= names
     assert any(name.startswith("freqlearn/_native.") and name.endswith((".so", ".pyd")) for name in names)
     assert not [name for name in names if name.startswith(("models/", "pipelines/", "tests/")) or "csrc" in name]
+
+
+def test_source_distribution_holds_the_three_packages_and_no_more(wheel: Path) -> None:
+    (sdist,) = wheel.parent.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        entries = {tuple(name.split("/")[1:]) for name in archive.getnames()}
+    assert {entry[0] for entry in entries if len(entry) > 1} == {"freqlearn", "models", "pipelines"}
+    assert ("freqlearn", "csrc", "bindings.cpp") in entries
+    assert {"CMakeLists.txt", "LICENSE", "README.md"} <= {entry[0] for entry in entries if len(entry) == 1}
 
 
 @pytest.mark.slow
