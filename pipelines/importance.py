@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from freqlearn import atomic
 from freqlearn.channels import ChannelSet
+from freqlearn.documents import Format
 from freqlearn.indexing import COMPONENTS, NUM_CHANNELS, channel_index, label, split_index
 
 Method = Literal["gate", "energy", "ablation"]
@@ -22,7 +23,10 @@ JSON_NAME, CSV_NAME = "importance.json", "importance.csv"
 UNITS: Mapping[str, str] = {"gate": "probability", "energy": "share of variance", "ablation": "loss increase"}
 """What a method's numbers are."""
 
-_FORMAT, _VERSION = "freqlearn.importance", 1
+FORMAT = Format(
+    "freqlearn.importance", 1, "an importance", ("method", "unit", "measured_on", "channels"), "rank anew"
+)
+"""How importance.json says what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +120,7 @@ class Importance:
     def to_json(self) -> str:
         """Return the file's text: one line a channel, numbers that read back exactly."""
         rows = [{"channel": i, "component": c, "v": v, "u": u, "importance": x} for i, c, v, u, x in self._rows()]
-        head = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "method": self.method,
-            "unit": self.unit,
-            "measured_on": dict(self.measured_on),
-        }
+        head = FORMAT.document(method=self.method, unit=self.unit, measured_on=dict(self.measured_on))
         # By hand, for a line a channel: indent= would give it six.
         opened = json.dumps(head, indent=1).removesuffix("\n}")
         lines = ",\n".join("  " + json.dumps(row) for row in rows)
@@ -135,21 +133,10 @@ class Importance:
         Raises:
             ValueError: The text is not JSON, of another format or version, or does not have each channel once.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"expected importances as JSON, got text that is not JSON: {error}") from error
-        if not isinstance(data, dict) or data.get("format") != _FORMAT:
-            found = data.get("format") if isinstance(data, dict) else type(data).__name__
-            raise ValueError(f'expected an importance file ("format": "{_FORMAT}"), got {found!r}')
-        if data.get("version") != _VERSION:
-            raise ValueError(
-                f"expected version {_VERSION} of an importance file, got {data.get('version')!r}; "
-                "another version of freqlearn wrote it: update this one or rank anew"
-            )
+        data = FORMAT.checked(FORMAT.parsed(text))
         try:
             entries = {_entry_index(entry): float(entry["importance"]) for entry in data["channels"]}
-            method, measured_on = data["method"], data["measured_on"]
+            method, measured_on = data["method"], dict(data["measured_on"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"the importance file is damaged: {error!r}") from error
         if len(entries) != NUM_CHANNELS or len(data["channels"]) != NUM_CHANNELS:

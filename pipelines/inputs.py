@@ -12,6 +12,7 @@ from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.folders import ClassFolder
+from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px
@@ -105,7 +106,7 @@ def _is_importance(path: Path) -> bool:
         data = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: expected an importance or a channel set as JSON: {error}") from error
-    return isinstance(data, dict) and data.get("format") == "freqlearn.importance"
+    return isinstance(data, dict) and data.get("format") == IMPORTANCE.name
 
 
 def train_transform(spec: InputSpec, augment: Augment) -> Transform:

@@ -8,11 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from freqlearn import atomic
+from freqlearn.documents import Format
 from freqlearn.pipelines.measuring import Measurement
 from freqlearn.statistics import ChannelStatistics
 
-_FORMAT = "freqlearn.partial_statistics"
-_VERSION = 1
+_FORMAT = Format(
+    "freqlearn.partial_statistics",
+    1,
+    "an unfinished measurement",
+    ("run", "done", "skipped", "statistics"),
+    "measure anew",
+)
 _log = logging.getLogger(__name__)
 
 
@@ -39,8 +45,8 @@ class PartialFile:
     def load(self) -> Measurement | None:
         """Return the unfinished measurement, or None if there is none of this run."""
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
-            if (data["format"], data["version"], data["run"]) != (_FORMAT, _VERSION, self.run):
+            data = _FORMAT.checked(_FORMAT.parsed(self.path.read_text(encoding="utf-8")))
+            if data["run"] != self.run:
                 _log.warning("%s is of another run (other files, options or version): starting over", self.path)
                 return None
             statistics = ChannelStatistics.from_dict(data["statistics"])
@@ -53,14 +59,12 @@ class PartialFile:
 
     def save(self, measurement: Measurement) -> None:
         """Write an unfinished measurement, replacing the last one in one step."""
-        state = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "run": self.run,
-            "done": measurement.done,
-            "skipped": measurement.skipped,
-            "statistics": measurement.statistics.to_dict(),
-        }
+        state = _FORMAT.document(
+            run=self.run,
+            done=measurement.done,
+            skipped=measurement.skipped,
+            statistics=measurement.statistics.to_dict(),
+        )
         atomic.write_text(self.path, json.dumps(state))
 
 

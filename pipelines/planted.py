@@ -31,13 +31,15 @@ from PIL import Image
 
 from freqlearn import atomic, dct
 from freqlearn.channels import ChannelSet
+from freqlearn.documents import Format
 from freqlearn.indexing import channel_index, label, split_index
 
 DESCRIPTION = "planted.json"
 PLAIN = "plain"
 SQUARE = ChannelSet.square(24)
 """DCTNet's published 24 channels, half of the plants lie outside of."""
-_FORMAT, _VERSION = "freqlearn.planted", 1
+_NUMBERS = ("seed", "size_px", "train_per_class", "val_per_class", "contrast")
+_FORMAT = Format("freqlearn.planted", 1, "planted data", (*_NUMBERS, "classes", "plants"), "write the data anew")
 
 # What every file draws its encoding from. 4:4:4 twice: it is the most frequent in ImageNet too.
 _SAMPLINGS = (0, 0, 1, 2)  # Pillow's numbers for 4:4:4, 4:2:2, 4:2:0
@@ -148,16 +150,13 @@ def load(root: str | PathLike[str]) -> Planted:
     """
     path = Path(root) / DESCRIPTION
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _FORMAT.checked(_FORMAT.parsed(path.read_text(encoding="utf-8")))
+        channels = ChannelSet.of((entry["channel"] for entry in data["plants"]), name="planted")
     except FileNotFoundError as error:
         raise ValueError(f"{root}: expected planted data, got a folder without {DESCRIPTION}") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected JSON, got text that is not: {error}") from error
-    if not isinstance(data, dict) or (data.get("format"), data.get("version")) != (_FORMAT, _VERSION):
-        raise ValueError(f'{path}: expected "format": "{_FORMAT}", "version": {_VERSION}; write the data anew')
-    channels = ChannelSet.of((entry["channel"] for entry in data["plants"]), name="planted")
-    numbers = {name: data[name] for name in ("seed", "size_px", "train_per_class", "val_per_class", "contrast")}
-    return Planted(Path(root), channels, **numbers)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Planted(Path(root), channels, **{name: data[name] for name in _NUMBERS})
 
 
 def draw(*, seed: int, plants: int = 8) -> ChannelSet:
@@ -282,14 +281,5 @@ def _description(planted: Planted) -> dict[str, Any]:
     plants = [
         {"channel": channel, "label": label(channel), "class": _class_name(channel)} for channel in planted.channels
     ]
-    return {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "seed": planted.seed,
-        "size_px": planted.size_px,
-        "train_per_class": planted.train_per_class,
-        "val_per_class": planted.val_per_class,
-        "contrast": planted.contrast,
-        "classes": list(planted.classes),
-        "plants": plants,
-    }
+    numbers = {name: getattr(planted, name) for name in _NUMBERS}
+    return _FORMAT.document(**numbers, classes=list(planted.classes), plants=plants)

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -282,7 +283,8 @@ def test_interrupted_run_leaves_the_output_and_can_go_on(folder, tmp_path):
 
 def test_partial_of_another_run_is_not_used(folder, tmp_path, caplog):
     output, partial = tmp_path / "spec.json", tmp_path / "spec.json.partial"
-    partial.write_text('{"format": "freqlearn.partial_statistics", "version": 1, "run": "other"}')
+    other = {"run": "other", "done": 3, "skipped": [], "statistics": {}}
+    partial.write_text(json.dumps({"format": "freqlearn.partial_statistics", "version": 1, **other}))
     result = stats(folder, output, size=64, progress=False)
     assert "another run" in caplog.text
     assert result.statistics.images == 10
