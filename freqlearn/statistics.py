@@ -13,6 +13,7 @@ from freqlearn.spec import InputSpec
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 Deviation = Literal["coefficients", "image-means"]
+Constant = Literal["refuse", "keep"]
 
 # In dequantised units: a channel that deviates by less holds nothing but the rounding of float32 geometry, which is
 # exact to about 1e-5 of the picture's contrast; the weakest channels of real photos deviate by more than 1e-2.
@@ -191,6 +192,7 @@ class ChannelStatistics:
         resize_px: int | None = None,
         *,
         std: Deviation = "coefficients",
+        constant: Constant = "refuse",
         source: str = "",
     ) -> InputSpec:
         """Return the InputSpec that standardises with these statistics.
@@ -200,25 +202,27 @@ class ChannelStatistics:
             size_px: Size of the picture that they were measured at, in pixels.
             resize_px: Short side before the centre crop; None if there was no resize.
             std: Which standard deviation; "image-means" is DCTNet's published kind.
+            constant: What to do with a channel that never varies, as Cb and Cr of gray images: "refuse" it, or "keep"
+                its scale, with a std of 1.
             source: Where the numbers come from, for people.
 
         Raises:
-            ValueError: If the number of channels differs, or a channel never varies.
+            ValueError: If the number of channels differs, or a channel never varies and is not to be kept.
         """
         if len(channels) != self.num_channels:
             raise ValueError(f"expected {self.num_channels} channels, got {channels}")
         deviation = self.std if std == "coefficients" else self.std_of_image_means
         varies = (self.std >= _LEAST_STD) & (deviation > 0)
-        constant = [index for index, varying in zip(channels, varies, strict=True) if not varying]
-        if constant:
-            some = ", ".join(label(i) for i in constant[:4]) + (", ..." if len(constant) > 4 else "")
+        flat = [index for index, varying in zip(channels, varies, strict=True) if not varying]
+        if flat and constant == "refuse":
+            some = ", ".join(label(i) for i in flat[:4]) + (", ..." if len(flat) > 4 else "")
             raise ValueError(
-                f"expected channels that vary, but {len(constant)} of {len(channels)} do not over "
+                f"expected channels that vary, but {len(flat)} of {len(channels)} do not over "
                 f"{self.images} images ({some}); choose channels without them (gray images have no Cb and Cr: "
                 "choose channels 0-63) or measure more images"
             )
-        mean = tuple(self.mean.tolist())
-        return InputSpec("dct", channels, mean, tuple(deviation.tolist()), size_px, resize_px, source=source)
+        mean, scale = tuple(self.mean.tolist()), tuple(np.where(varies, deviation, 1.0).tolist())
+        return InputSpec("dct", channels, mean, scale, size_px, resize_px, source=source)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole state as JSON types, exactly, with a format and version field."""

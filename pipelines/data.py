@@ -16,6 +16,8 @@ from freqlearn.reading import read_bytes
 
 Key = tuple[int, int]
 Batch = tuple[torch.Tensor, torch.Tensor]
+Transform = Callable[[bytes], torch.Tensor]
+"""Encoded file -> (C, h, w) float32."""
 
 
 class SampleError(ValueError):
@@ -52,9 +54,7 @@ class ImageDataset(Dataset[tuple[torch.Tensor, int]]):
     sample in any process, in any order.
     """
 
-    def __init__(
-        self, folder: ClassFolder, transform: Callable[[bytes], torch.Tensor], *, seed: int = 0, cache: bool = False
-    ) -> None:
+    def __init__(self, folder: ClassFolder, transform: Transform, *, seed: int = 0, cache: bool = False) -> None:
         """Wrap a folder.
 
         Args:

@@ -1,16 +1,13 @@
 """Training and validation loaders for Lightning that resume in the middle of an epoch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from freqlearn.pipelines.data import EpochSampler, ImageDataset, make_loader
+from freqlearn.pipelines.data import EpochSampler, ImageDataset, Transform, make_loader
 from freqlearn.pipelines.folders import ClassFolder
-
-Transform = Callable[[bytes], torch.Tensor]
 
 
 class ImageData(L.LightningDataModule):

@@ -23,9 +23,7 @@ JSON_NAME, CSV_NAME = "importance.json", "importance.csv"
 UNITS: Mapping[str, str] = {"gate": "probability", "energy": "share of variance", "ablation": "loss increase"}
 """What a method's numbers are."""
 
-FORMAT = Format(
-    "freqlearn.importance", 1, "an importance", ("method", "unit", "measured_on", "channels"), "rank anew"
-)
+FORMAT = Format("freqlearn.importance", 1, "an importance", ("method", "unit", "measured_on", "channels"), "rank anew")
 """How importance.json says what it is."""
 
 

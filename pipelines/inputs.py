@@ -2,25 +2,21 @@
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.measuring import Measurement, measure
-from freqlearn.pipelines.networks import default_size_px
+from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, TrainOptions
 from freqlearn.spec import InputSpec
-from freqlearn.statistics import ChannelStatistics
-
-Transform = Callable[[bytes], torch.Tensor]
+from freqlearn.statistics import ChannelStatistics, Constant
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +45,34 @@ def choose_spec(options: TrainOptions) -> InputSpec:
     return InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
 
 
-def measured_spec(spec: InputSpec, train: ClassFolder, *, images: int, seed: int = 0) -> InputSpec:
-    """The same spec with mean and std measured on (at most `images` of) the training files."""
+def measured_spec(
+    spec: InputSpec, train: ClassFolder, *, images: int, seed: int = 0, constant: Constant = "refuse"
+) -> tuple[InputSpec, ChannelStatistics]:
+    """Measure mean and std on training files, after the evaluation geometry.
+
+    Args:
+        spec: Channels and sizes; of kind "dct".
+        train: The training files.
+        images: Measure on at most so many of them, chosen at random.
+        seed: Seed of that choice.
+        constant: What to do with a channel that never varies; see `ChannelStatistics.to_spec`.
+
+    Returns:
+        The same spec with mean and std, and everything measured.
+    """
+    if spec.channels is None:
+        raise ValueError("only frequency channels are measured; the spec is of kind rgb")
     sample = train.sample(images, seed=seed)
-    channels = _channels_of(spec)
-    _log.info("No spec given: measuring mean and std of %s on %d training files", channels, len(sample))
-    transform = presets.classification_eval(InputSpec.unstandardised(channels, spec.size_px, spec.resize_px))
-    start = Measurement(ChannelStatistics(len(channels)))
-    *_, whole = measure(sample.paths(), transform, start)
+    _log.info("Measuring mean and standard deviation of %s on %d training files", spec.channels, len(sample))
+    transform = eval_transform(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
+    measurement = Measurement(ChannelStatistics(len(spec.channels)))
+    # Each measurement contains the one before; the last is of all files.
+    for measurement in measure(sample.paths(), transform, measurement):  # noqa: B007, B020
+        pass
+    statistics = measurement.statistics
     source = f"{len(sample)} of {len(train)} training files"
-    return whole.statistics.to_spec(channels, spec.size_px, spec.resize_px, source=source)
+    measured = statistics.to_spec(spec.channels, spec.size_px, spec.resize_px, constant=constant, source=source)
+    return measured, statistics
 
 
 def read_spec(text: str) -> InputSpec:
@@ -136,11 +150,4 @@ def _sizes(options: TrainOptions, kind: str) -> tuple[int, int | None]:
     size_px = options.size_px or default_size_px(options.model, kind)
     if options.resize_px is not None:
         return size_px, options.resize_px
-    # 8/7 is everybody's ratio (256 for 224; DCTNet's 512 for 448).
-    return size_px, round(size_px * 8 / 7) if options.augment == "standard" else None
-
-
-def _channels_of(spec: InputSpec) -> ChannelSet:
-    if spec.channels is None:
-        raise ValueError("only frequency channels are measured; the spec is of kind rgb")
-    return spec.channels
+    return size_px, usual_resize_px(size_px) if options.augment == "standard" else None

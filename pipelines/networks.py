@@ -29,6 +29,11 @@ def default_size_px(name: str, kind: str) -> int:
     return 896 if name == "mobilenet_v2" else 448
 
 
+def usual_resize_px(size_px: int) -> int:
+    """Short side before the centre crop in evaluation, by everybody's ratio: 256 for 224, DCTNet's 512 for 448."""
+    return round(size_px * 8 / 7)
+
+
 def build_network(
     name: str, spec: InputSpec, *, num_classes: int, stage2_stride: int = 2, gate: bool = False
 ) -> nn.Module:

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
-from freqlearn.pipelines.data import naming_file
-from freqlearn.pipelines.inputs import Transform, eval_transform
+from freqlearn.pipelines.data import Transform, naming_file
+from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import available_threads
 from freqlearn.reading import read_bytes

@@ -40,7 +40,8 @@ Measured = tuple[NDArray[np.float64], dict[str, Any]]
 
 def by_energy(options: RankOptions, folders: DataFolders, variance: NDArray[np.float64]) -> Measured:
     """Rank by share of variance; needs no training."""
-    return share_of_variance(variance), {"images": min(len(folders.train), options.stats_images)}
+    facts = {} if options.spec is not None else {"images": min(len(folders.train), options.stats_images)}
+    return share_of_variance(variance), facts
 
 
 def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:

@@ -20,7 +20,7 @@ class RankOptions:
         model: Network that the gate is trained in front of, or that loses channels.
         spec: InputSpec of all 192 channels: a JSON file of `freqlearn stats`. Without one, mean and std are measured on
             the training files first.
-        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896).
+        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small: 224).
         resize_px: Short side for pictures that are not cropped at random (statistics, validation). By default 8/7 of
             size_px, or no resize where augment is not standard.
         augment: Random crop and flip (standard), flip only, for files of exactly size_px (flip), or nothing (none).
@@ -73,7 +73,7 @@ class RankOptions:
         if not 1 <= self.top <= 192:
             raise ValueError(f"top must be 1 to 192 channels, got {self.top}")
         if self.lambda_ < 0:
-            raise ValueError(f"lambda_ must not be negative, got {self.lambda_}")
+            raise ValueError(f"lambda must not be negative, got {self.lambda_}")
         for name in ("gate_lr", "temperature", "final_temperature"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")

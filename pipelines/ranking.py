@@ -17,11 +17,9 @@ from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.energy import measure_all_channels
-from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
+from freqlearn.pipelines.folders import DataFolders, open_data
 from freqlearn.pipelines.importance import JSON_NAME, Importance
-from freqlearn.pipelines.inputs import read_spec
-from freqlearn.pipelines.networks import default_size_px
+from freqlearn.pipelines.inputs import choose_spec, measured_spec, read_spec
 from freqlearn.pipelines.rank_methods import SPEC, by_ablation, by_energy, by_gate
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.trainer import LAST
@@ -63,6 +61,7 @@ class Ranking:
 
     def __str__(self) -> str:
         where = self.importance.measured_on
+        images = f"{where['images']} images of " if "images" in where else ""
         value = self.importance.values
         order = [channel for channel in self.importance.ranking() if channel in self.selected]
         listed = [f"{label(channel)} {value[channel]:.3g}" for channel in order]
@@ -73,7 +72,7 @@ class Ranking:
         return "\n".join(
             [
                 f"{len(self.selected)} most important of 192 channels, by {self.importance.method} "
-                f"({self.importance.unit}), on {where['images']} images of {where['folder']}:",
+                f"({self.importance.unit}), on {images}{where['folder']}:",
                 *(f"  {row}" for row in rows),
                 self.selected.describe(),
                 f"Of all importance, {share_text}; {shares[_LOWEST]:.1%} in the lowest 16 frequencies (v, u < 4).",
@@ -98,7 +97,7 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
     Raises:
         ValueError: For a mistake in the options or the data.
         GateCollapseError: If the gate switched everything off.
-        TrainingInterrupted: On Ctrl-C while training, after the state was saved.
+        KeyboardInterrupt: On Ctrl-C while training, after the state was saved.
     """
     begin = time.perf_counter()
     with divided_cores(options.workers) as workers:
@@ -109,7 +108,7 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
 def _ranking(options: RankOptions, callbacks: Sequence[Callback]) -> Ranking:
     folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
     folder = options.folder
-    spec, variance = _resumed(options) if options.resume else _fresh(options, folders)
+    spec, variance = _resumed(options, folders) if options.resume else _fresh(options, folders)
     if options.method == "energy":
         values, facts = by_energy(options, folders, variance)
     elif options.method == "gate":
@@ -128,48 +127,54 @@ def _fresh(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArr
     for name in (JSON_NAME, LAST):
         if (folder / name).exists():
             raise ValueError(f"{folder}: holds another ranking ({name}); choose another output, or resume that one")
-    spec, variance = _spec(options, folders.train)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # before the files are measured, which takes time
+    spec, variance = _spec(options, folders)
     spec.save(folder / SPEC)
     atomic.write_text(folder / CONFIG, yaml.safe_dump(options.plain() | {"output": str(folder)}, sort_keys=False))
     return spec, variance
 
 
-def _resumed(options: RankOptions) -> tuple[InputSpec, NDArray[np.float64]]:
+def _resumed(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
     config = options.folder / CONFIG
     if not config.is_file():
         raise ValueError(f"{config}: no such file, so there is no ranking to resume; leave out resume to start")
-    before = yaml.safe_load(config.read_text(encoding="utf-8"))
-    now = options.plain()
+    before, now = _read_config(config), options.plain()
     for name in sorted(set(now) - _FREE_ON_RESUME):
         if before.get(name) != now[name]:
             raise ValueError(
                 f"{options.folder}: was begun with {name} {before.get(name)}, and now it is {now[name]}; a resumed "
                 f"ranking keeps its options: use --config {config}"
             )
+    if options.method == "energy":  # nothing was trained, and spec.json does not keep the variance of constant channels
+        return _spec(options, folders)
     spec = InputSpec.load(options.folder / SPEC)
     return spec, np.square(np.asarray(spec.std))
 
 
-def _spec(options: RankOptions, train_files: ClassFolder) -> tuple[InputSpec, NDArray[np.float64]]:
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected the options of a ranking as YAML: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: expected the options of a ranking, got {type(config).__name__}")
+    return config
+
+
+def _spec(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
+    """The spec of all 192 channels, and (192,) float64 their variances."""
     if options.spec is not None:
-        spec = read_spec(options.spec)
-        if spec.channels is None or len(spec.channels) != len(ChannelSet.all()):
-            raise ValueError(f"{options.spec}: expected a spec of all 192 channels to rank, got {spec}")
-        if options.size_px not in (None, spec.size_px) or options.resize_px not in (None, spec.resize_px):
-            raise ValueError(
-                f"{options.spec} was measured at size_px {spec.size_px}, resize_px {spec.resize_px}: leave out size_px "
-                "and resize_px, or leave out spec to measure anew"
-            )
-        spec = spec.select(ChannelSet.all())
+        given = read_spec(options.spec)
+        if given.channels is None or len(given.channels) != len(ChannelSet.all()):
+            raise ValueError(f"{options.spec}: expected a spec of all 192 channels to rank, got {given}")
+    spec = choose_spec(options.training())
+    if options.spec is not None:
         return spec, np.square(np.asarray(spec.std))
-    size_px = options.size_px or default_size_px(options.model, "dct")
-    resize_px = options.resize_px
-    if resize_px is None and options.augment == "standard":
-        resize_px = round(size_px * 8 / 7)
-    return measure_all_channels(
-        train_files, size_px=size_px, resize_px=resize_px, images=options.stats_images, seed=options.seed
+    # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
+    spec, statistics = measured_spec(
+        spec, folders.train, images=options.stats_images, seed=options.seed, constant="keep"
     )
+    return spec, statistics.variance
 
 
 def _measured_on(

@@ -15,6 +15,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import Measurement, OnBadImage, measure
+from freqlearn.pipelines.networks import usual_resize_px
 from freqlearn.pipelines.partial import PartialFile, partial_path
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Deviation
@@ -187,8 +188,7 @@ def _progress_bar(total: int, done: int, *, shown: bool) -> Iterator[Callable[[]
 def _resize_px(size: int, resize: int | Literal["auto", "none"]) -> int | None:
     if resize == "none":
         return None
-    # The ratio of ImageNet's evaluation: 256 to 224, 512 to 448, 1024 to 896.
-    return round(size * 8 / 7) if resize == "auto" else resize
+    return usual_resize_px(size) if resize == "auto" else resize
 
 
 def _source(statistics: ChannelStatistics, std: Deviation, *, sample: bool, seed: int) -> str:

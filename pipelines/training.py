@@ -150,9 +150,9 @@ def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
     spec = choose_spec(options)
     output = output_folder(options, spec)
     _refuse_used(output)
+    output.mkdir(parents=True, exist_ok=True)  # before the files are measured, which takes time
     if options.spec is None and spec.kind == "dct":
-        spec = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed)
-    output.mkdir(parents=True, exist_ok=True)
+        spec, _ = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed)
     plain = options.plain() | {"output": str(output)}
     atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
     header = Header(

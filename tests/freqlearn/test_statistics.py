@@ -162,3 +162,5 @@ def test_channels_that_never_vary_are_named():
     gray[2] += 1e-6 * gray[0]  # the rounding of float32 geometry, not signal
     with pytest.raises(ValueError, match=r"2 of 3 do not over 1 images \(Cb\(0,0\), Cr\(0,0\)\).*gray"):
         measured([gray]).to_spec(ChannelSet.of([0, 64, 128]), 40)
+    kept = measured([gray]).to_spec(ChannelSet.of([0, 64, 128]), 40, constant="keep")
+    assert kept.std == (pytest.approx(gray[0].std()), 1.0, 1.0)

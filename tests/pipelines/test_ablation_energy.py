@@ -10,9 +10,14 @@ from scipy.fft import dctn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
+from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.ablation import loss_increase
-from freqlearn.pipelines.energy import measure_all_channels, share_of_variance
+from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import read_class_folder
+from freqlearn.pipelines.inputs import measured_spec
+from freqlearn.spec import InputSpec
+
+EXACT_16_PX = InputSpec.unstandardised(ChannelSet.all(), 16)
 
 
 class PooledLinear(torch.nn.Module):
@@ -74,10 +79,10 @@ def test_variance_is_that_of_the_pictures(tmp_path: Path) -> None:
             image.draft("YCbCr", image.size)
             blocks = (np.asarray(image, float) - 128).reshape(2, 8, 2, 8, 3).transpose(4, 1, 3, 0, 2)
             coefficients.append(dctn(blocks, axes=(1, 2), norm="ortho").reshape(192, 4))
-    spec, variance = measure_all_channels(read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0)
+    spec, statistics = measured_spec(EXACT_16_PX, read_class_folder(tmp_path), images=100)
     # Pillow rounds samples to integers: an error with variance 1/12 in every coefficient.
-    assert variance == pytest.approx(np.concatenate(coefficients, axis=1).var(axis=1), rel=0.02, abs=1)
-    assert np.square(spec.std) == pytest.approx(variance)
+    assert statistics.variance == pytest.approx(np.concatenate(coefficients, axis=1).var(axis=1), rel=0.02, abs=1)
+    assert np.square(spec.std) == pytest.approx(statistics.variance)
 
 
 def test_gray_pictures_keep_their_constant_channels(tmp_path: Path) -> None:
@@ -85,7 +90,10 @@ def test_gray_pictures_keep_their_constant_channels(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(tmp_path / name / "0.jpg")
-    spec, variance = measure_all_channels(read_class_folder(tmp_path), size_px=16, resize_px=None, images=100, seed=0)
-    assert (variance[:64] > 0).all()
-    assert (variance[64:] == 0).all()
+    files = read_class_folder(tmp_path)
+    spec, statistics = measured_spec(EXACT_16_PX, files, images=100, constant="keep")
+    assert (statistics.variance[:64] > 0).all()
+    assert (statistics.variance[64:] == 0).all()
     assert spec.std[64:] == (1.0,) * 128
+    with pytest.raises(ValueError, match="128 of 192 do not"):
+        measured_spec(EXACT_16_PX, files, images=100)

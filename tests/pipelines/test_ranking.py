@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch.callbacks import Callback
+from PIL import Image
 
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import planted
@@ -117,6 +118,8 @@ def test_spec_of_stats_is_used(options: Options, two_classes: Path, tmp_path: Pa
     given = rank(options(method="energy", size_px=None, spec=str(tmp_path / "spec.json")))
     measured = rank(options(method="energy", output=tmp_path / "other"))
     assert given.importance.values == pytest.approx(measured.importance.values)
+    assert "images" not in given.importance.measured_on, "a spec does not say of how many"
+    assert f"on {two_classes / 'train'}:" in str(given)
 
 
 class CtrlC(Callback):
@@ -197,6 +200,28 @@ def test_resume_refuses_another_ranking(
         rank(options(**({"output": finished, "resume": True} | changes)))
 
 
+@pytest.mark.parametrize("text", ["{", "just words"])
+def test_damaged_config_is_named(options: Options, finished: Path, tmp_path: Path, text: str) -> None:
+    copy = shutil.copytree(finished, tmp_path / "rank")
+    (copy / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.yaml: expected the options of a ranking"):
+        rank(options(output=copy, resume=True))
+
+
+def test_energy_of_gray_pictures(options: Options, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "gray" / name).mkdir(parents=True)
+        for number in range(2):
+            pixels = np.random.default_rng(number).integers(0, 256, (32, 32), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "gray" / name / f"{number}.jpg")
+    once = options(data=tmp_path / "gray", method="energy")
+    ranking = rank(once)
+    assert ranking.importance.summary()["Y"] == pytest.approx(1)
+    assert ranking.spec.std[64:] == (1.0,) * 128
+    again = rank(replace(once, resume=True))
+    assert again.importance.values.tolist() == ranking.importance.values.tolist()
+
+
 def test_resume_refuses_other_files(options: Options, finished: Path, two_classes: Path, tmp_path: Path) -> None:
     data = shutil.copytree(two_classes, tmp_path / "data")
     (data / "train" / "flat" / "0.jpg").unlink()
@@ -212,7 +237,7 @@ def test_resume_refuses_other_files(options: Options, finished: Path, two_classe
     [
         ({"top": 0}, "top must be 1 to 192"),
         ({"top": 193}, "top must be 1 to 192"),
-        ({"lambda_": -1.0}, "lambda_ must not be negative"),
+        ({"lambda_": -1.0}, "lambda must not be negative"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"gate_lr": 0.0}, "gate_lr must be positive"),
         ({"ablation_images": 0}, "ablation_images must be at least 1"),
