@@ -75,6 +75,8 @@ def classification_eval(
 ) -> Callable[[Any], torch.Tensor]:
     """The usual evaluation: short side to `spec.resize_px` (if any), then the centre `spec.size_px` square.
 
+    Without a resize, smaller pictures are an error: the crop would give them a black border.
+
     Args:
         spec: what the model expects.
         exif_orientation: whether to turn pictures upright first; ImageFolder does not.
@@ -86,8 +88,8 @@ def classification_eval(
         or (3, size_px, size_px) for "rgb".
     """
     make: Any = v2 if spec.kind == "rgb" else fl
-    steps: list[Callable[..., Any]] = [] if spec.resize_px is None else [make.Resize(spec.resize_px)]
-    steps.append(make.CenterCrop(spec.size_px))
+    fitted = _ExpectAtLeast(spec.size_px) if spec.resize_px is None else make.Resize(spec.resize_px)
+    steps: list[Callable[..., Any]] = [fitted, make.CenterCrop(spec.size_px)]
     return _pipeline(spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict)
 
 
@@ -129,6 +131,12 @@ class _ReadRGB(nn.Module):
         return f"exif_orientation={self.exif_orientation}"
 
 
+def _size_px(picture: Any) -> tuple[int, int]:
+    """(height, width) of a DCTImage or a PIL image."""
+    height, width = picture.plan.output_size if isinstance(picture, DCTImage) else picture.size[::-1]
+    return height, width
+
+
 class _ExpectSize(nn.Module):
     """Let pictures of one size through, and say what to do about others."""
 
@@ -138,11 +146,34 @@ class _ExpectSize(nn.Module):
 
     def forward(self, picture: Any) -> Any:
         """The picture as it is."""
-        height, width = picture.plan.output_size if isinstance(picture, DCTImage) else picture.size[::-1]
+        height, width = _size_px(picture)
         if (height, width) != (self.size_px, self.size_px):
             raise ValueError(
                 f'crop="none" expected pictures of {self.size_px}x{self.size_px} px, got {height}x{width} (height x '
                 'width); crop="random_resized" takes any size'
+            )
+        return picture
+
+    def extra_repr(self) -> str:
+        """The size."""
+        return f"size_px={self.size_px}"
+
+
+class _ExpectAtLeast(nn.Module):
+    """Let pictures through that a centre crop fits into, and say what to do about others."""
+
+    def __init__(self, size_px: int) -> None:
+        super().__init__()
+        self.size_px = size_px
+
+    def forward(self, picture: Any) -> Any:
+        """The picture as it is."""
+        height, width = _size_px(picture)
+        if min(height, width) < self.size_px:
+            raise ValueError(
+                f"expected at least {self.size_px}x{self.size_px} px where there is no resize before the centre crop, "
+                f"got {height}x{width} (height x width): the crop would have a black border; a resize to a short side "
+                f"of {self.size_px} px or more takes any size"
             )
         return picture
 

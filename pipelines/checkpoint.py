@@ -14,7 +14,10 @@ from torch import nn
 from freqlearn.pipelines.networks import build_network
 from freqlearn.spec import InputSpec
 
-_KEY, _VERSION = "freqlearn", 1
+HEADER_KEY = "freqlearn"
+"""Where a checkpoint keeps its header, beside what Lightning writes."""
+
+_VERSION = 1
 
 
 class CheckpointError(ValueError):
@@ -91,13 +94,11 @@ class Checkpoint:
         path: The file.
         header: What it says about its model.
         model: The model with its weights, in evaluation mode, on the CPU.
-        epoch: Epochs completed.
     """
 
     path: Path
     header: Header
     model: nn.Module
-    epoch: int
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -119,7 +120,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: the weights do not fit the model that it describes: {reason}") from error
-    return Checkpoint(path, header, model.eval(), int(data.get("epoch", 0)) + 1)
+    return Checkpoint(path, header, model.eval())
 
 
 def read_header(path: str | Path) -> Header:
@@ -162,12 +163,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _header(path: Path, data: Mapping[str, Any]) -> Header:
-    if not isinstance(data.get(_KEY), Mapping):
+    if not isinstance(data.get(HEADER_KEY), Mapping):
         raise CheckpointError(
             f"{path}: not a freqlearn checkpoint: it does not say what its model is given; "
             "weights of other origin load with freqlearn.models.load_rgb_weights or load_dctnet_weights"
         )
     try:
-        return Header.from_dict(data[_KEY])
+        return Header.from_dict(data[HEADER_KEY])
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -1,11 +1,26 @@
-"""Dividing this machine's cores between loader processes and the network."""
+"""This machine's cores, and dividing them between loader processes and the network."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from freqlearn.pipelines.measuring import available_threads
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Run a block, and the threads that it starts, with so many torch threads each."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -22,11 +37,7 @@ def divided_cores(workers: int | None) -> Iterator[int]:
     Yields:
         The number of loader processes to start.
     """
-    cores = available_threads()
+    cores = available_cores()
     chosen = min(max(cores // 2, 1), 4) if workers is None else workers
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, cores - chosen)))
-    try:
+    with torch_threads(max(1, min(torch.get_num_threads(), cores - chosen))):
         yield chosen
-    finally:
-        torch.set_num_threads(before)

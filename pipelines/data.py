@@ -26,8 +26,13 @@ class SampleError(ValueError):
 
 def naming_file(path: Path, error: Exception) -> str:
     """The error's message, with the file's name in front unless it is there already."""
-    message = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    message = reason(error)
     return message if message.startswith(str(path)) else f"{path}: {message}"
+
+
+def reason(error: Exception) -> str:
+    """The error's message; of an OSError without its file's name."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def derived_seed(*numbers: int) -> int:

@@ -9,10 +9,10 @@ import torch
 from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_checkpoint
+from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import Batch, ImageDataset, make_loader
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
-from freqlearn.pipelines.measuring import available_threads
 from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.options import Accelerator
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
@@ -57,13 +57,10 @@ class _Evaluator(Classifier):
         super().__init__(checkpoint.model, num_classes=count)
         self.by_class = MulticlassAccuracy(count, average=None)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        images, labels = batch
-        logits = self(images)
-        self.val_metrics(logits, labels)
-        self.by_class.update(logits, labels)
-        self.log("val/loss", torch.nn.functional.cross_entropy(logits, labels), batch_size=len(labels))
-        self.log_dict(self.val_metrics, batch_size=len(labels))
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        logits = super().validation_step(batch, batch_idx)
+        self.by_class.update(logits, batch[1])
+        return logits
 
 
 def evaluate(
@@ -82,7 +79,7 @@ def evaluate(
         data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. If it is the very folder that training held a part out
             of, only that part is evaluated.
         batch_size: Images a step.
-        workers: Loader processes; by default the number of cores, at most 4.
+        workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
         progress: Show a progress bar.
 
@@ -93,11 +90,10 @@ def evaluate(
     loaded = load_checkpoint(checkpoint)
     folder, held_out = _evaluation_folder(loaded, Path(data))
     dataset = ImageDataset(folder, eval_transform(loaded.header.spec))
-    workers = min(available_threads(), 4) if workers is None else workers
-    loader = make_loader(dataset, batch_size=batch_size, shuffle=False, workers=workers)
     evaluator = _Evaluator(loaded)
     trainer = make_trainer(epochs=1, accelerator=accelerator, precision="32-true", progress=progress)
-    with quiet_lightning():
+    with divided_cores(workers) as chosen, quiet_lightning():
+        loader = make_loader(dataset, batch_size=batch_size, shuffle=False, workers=chosen)
         metrics: Any = trainer.validate(evaluator, loader, verbose=False)[0]
     occurring = sorted(set(folder.labels.tolist()))
     accuracies = evaluator.by_class.compute().tolist()

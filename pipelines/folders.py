@@ -1,6 +1,5 @@
 """A folder of images sorted into class folders, as torchvision's ImageFolder reads it."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+
+from freqlearn.pipelines.choosing import by_hash, digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,23 +73,22 @@ class ClassFolder:
         for label in range(len(self.classes)):
             members = np.flatnonzero(self.labels == label)
             count = min(len(members) - 1, max(1, round(fraction * len(members)))) if fraction else 0
-            ranked = sorted(members, key=lambda i: _digest(f"{seed}/".encode() + bytes(self.files[i])))
-            held_out[ranked[: max(count, 0)]] = True
+            order = by_hash([bytes(self.files[member]) for member in members], seed)
+            held_out[members[order[: max(count, 0)]]] = True
         return self._subset(~held_out), self._subset(held_out)
 
     def sample(self, count: int | None, *, seed: int = 0) -> "ClassFolder":
         """At most `count` files, chosen by a hash of seed and file name; all of them for None."""
         if count is None or count >= len(self):
             return self
-        ranked = sorted(range(len(self)), key=lambda i: _digest(f"{seed}/".encode() + bytes(self.files[i])))
         chosen = np.zeros(len(self), dtype=bool)
-        chosen[ranked[:count]] = True
+        chosen[by_hash([bytes(name) for name in self.files], seed)[:count]] = True
         return self._subset(chosen)
 
     def fingerprint(self) -> str:
         """A hash of file names and class names: equal for the same folder wherever it lies."""
         names = [os.fsencode(name) for name in self.classes]
-        return _digest(b"\0".join([*names, *(bytes(name) for name in self.files)])).hex()
+        return digest([*names, *(bytes(name) for name in self.files)]).hex()
 
     def _subset(self, mask: npt.NDArray[np.bool_]) -> "ClassFolder":
         return ClassFolder(self.root, self.classes, self.files[mask], self.labels[mask])
@@ -162,10 +162,6 @@ def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> 
         "fingerprint": whole.fingerprint(),
     }
     return DataFolders(train, val, held_out)
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=8).digest()
 
 
 def _listed(names: Iterable[str], limit: int = 5) -> str:

@@ -1,19 +1,18 @@
 """Channel statistics of many files, by several threads, with a result that does not depend on their number."""
 
-import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import torch
-
+from freqlearn.pipelines.cores import available_cores, torch_threads
+from freqlearn.pipelines.data import SampleError, Transform, naming_file, reason
+from freqlearn.pipelines.options import OnBadImage
+from freqlearn.reading import read_bytes
 from freqlearn.statistics import ChannelStatistics
 
-OnBadImage = Literal["error", "skip"]
 _QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow file at the head of the queue
 
 
@@ -34,7 +33,7 @@ class Measurement:
 
 def measure(
     paths: Sequence[Path],
-    transform: Callable[[bytes], torch.Tensor],
+    transform: Transform,
     start: Measurement,
     *,
     threads: int | None = None,
@@ -50,50 +49,34 @@ def measure(
         paths: The files.
         transform: Encoded file -> (C, h, w) dequantised; called from several threads at once.
         start: Where to go on; ``Measurement(ChannelStatistics(C))`` to begin.
-        threads: How many; None for one a processor.
+        threads: How many; None for one a core.
         on_bad_image: "error" stops at the first file that cannot be read, "skip" lists it in the measurement.
 
     Raises:
-        ValueError: If a file cannot be read and ``on_bad_image`` is "error"; the message names it.
+        SampleError: If a file cannot be read and ``on_bad_image`` is "error"; the message names it.
     """
-    count = available_threads() if threads is None else threads
+    count = available_cores() if threads is None else threads
     if count < 1:
         raise ValueError(f"expected at least one thread, got {count}")
 
     def one(path: Path) -> ChannelStatistics | Exception:
         try:
-            return ChannelStatistics.of_image(transform(path.read_bytes()))
+            return ChannelStatistics.of_image(transform(read_bytes(path)))
         except (ValueError, OSError) as error:
             return error
 
     now = start
-    with single_threaded_torch(), _pool(count) as pool:
+    with torch_threads(1), _pool(count) as pool:  # there is a Python thread a core already
         futures = ((path, pool.submit(one, path)) for path in paths[start.done :])
         for path, future in _ahead(futures, count * _QUEUED_PER_THREAD):
             result = future.result()
             if isinstance(result, ChannelStatistics):
                 now = Measurement(now.statistics.merged(result), now.done + 1, now.skipped)
             elif on_bad_image == "skip":
-                now = Measurement(now.statistics, now.done + 1, (*now.skipped, (str(path), str(result))))
+                now = Measurement(now.statistics, now.done + 1, (*now.skipped, (str(path), reason(result))))
             else:
-                raise ValueError(f"{path}: {result}; remove the file, or skip such files") from result
+                raise SampleError(naming_file(path, result)) from result
             yield now
-
-
-def available_threads() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def single_threaded_torch() -> Iterator[None]:
-    """Run a block, and the threads that it starts, with one torch thread each: there is a Python thread a processor."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -12,11 +12,9 @@ from torch import nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from freqlearn.pipelines.checkpoint import HEADER_KEY
 from freqlearn.pipelines.data import Batch, derived_seed
 from freqlearn.pipelines.options import OptimizerName
-
-HEADER = "freqlearn"
-"""Key of a checkpoint under which freqlearn keeps what it needs to rebuild the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,7 @@ class Classifier(L.LightningModule):
             steps: Optimizer steps of the whole training, for the schedule; None asks the trainer. Give it where
                 training may resume in the middle of an epoch: asking makes Lightning create the loader's iterator
                 before it has restored the position.
-            header: Plain data that checkpoints carry under the key "freqlearn" (see pipelines/checkpoint.py).
+            header: Plain data that checkpoints carry to rebuild the model from: `Header.to_dict()`.
             seed: Root of the randomness inside the model (dropout, gate noise).
         """
         super().__init__()
@@ -124,14 +122,15 @@ class Classifier(L.LightningModule):
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log val/loss (without smoothing), val/accuracy and, above five classes, val/top5."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Log val/loss (without smoothing), val/accuracy and, above five classes, val/top5; return the logits."""
         images, labels = batch
-        logits = self(images)
+        logits: torch.Tensor = self(images)
         self.val_metrics(logits, labels)
         loss = nn.functional.cross_entropy(logits, labels)
         self.log("val/loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
         self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(labels))
+        return logits
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a linear warm-up followed by a half cosine, stepped every batch."""
@@ -151,4 +150,4 @@ class Classifier(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to rebuild the model."""
         if self.header is not None:
-            checkpoint[HEADER] = dict(self.header)
+            checkpoint[HEADER_KEY] = dict(self.header)

@@ -1,6 +1,6 @@
 """Options of a training. Light to import, so that `freqlearn train --help` is quick."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ OptimizerName = Literal["sgd", "adam", "adamw"]
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 Augment = Literal["standard", "flip", "none"]
+OnBadImage = Literal["error", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class TrainOptions:
         label_smoothing: Share of the target that is spread over all classes.
         precision: Arithmetic; auto is bf16-mixed on a GPU that has it, and 32-true elsewhere.
         accelerator: Device to train on.
-        workers: Loader processes; 0 loads in the main process. By default the number of cores, at most 4.
+        workers: Loader processes; 0 loads in the main process. By default half of the cores, at most 4.
         val_fraction: Share of every class that is held out where there is no val folder; 0 for no validation.
         stats_images: Training files to measure statistics on, where the spec has none.
         seed: Root of all randomness: weights, order, crops. Worker count and resuming change nothing.
@@ -84,8 +85,9 @@ class TrainOptions:
         for name in ("epochs", "batch_size", "stats_images"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1, got {self.max_steps}")
+        for name in ("max_steps", "size_px", "resize_px", "top"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers must be at least 0, got {self.workers}")
         if self.lr <= 0:
@@ -102,8 +104,3 @@ class TrainOptions:
     def plain(self) -> dict[str, Any]:
         """The options as JSON types, in order; `TrainOptions` accepts them again."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """Names of all options."""
-        return tuple(field.name for field in fields(cls))

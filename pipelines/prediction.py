@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.cores import available_cores
 from freqlearn.pipelines.data import Transform, naming_file
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.listing import find_images
-from freqlearn.pipelines.measuring import available_threads
 from freqlearn.reading import read_bytes
 
 _log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def _predict(
     transform = eval_transform(checkpoint.header.spec)
     classes = checkpoint.header.classes
     model = checkpoint.model.to(device).eval()
-    with ThreadPoolExecutor(available_threads()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for first in range(0, len(files), batch_size):
             group = files[first : first + batch_size]
             inputs = list(pool.map(lambda path: _read(path, transform), group))

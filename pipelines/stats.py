@@ -1,22 +1,24 @@
 """`freqlearn stats`: mean and standard deviation of every channel over a folder of images."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
+from freqlearn.pipelines.choosing import by_hash
+from freqlearn.pipelines.data import SampleError
+from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.listing import find_images
-from freqlearn.pipelines.measuring import Measurement, OnBadImage, measure
+from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import usual_resize_px
+from freqlearn.pipelines.options import OnBadImage
 from freqlearn.pipelines.partial import PartialFile, partial_path
+from freqlearn.pipelines.progress import progress_bar
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Deviation
 
@@ -81,7 +83,7 @@ def stats(
             "0-63,64,128", "Y", a JSON file, ...
         sample: Measure at most this many images, chosen at random; all if None.
         seed: Seed of that choice.
-        threads: How many files to decode at once; one a processor if None.
+        threads: How many files to decode at once; by default one a core.
         std: Which standard deviation the InputSpec gets: that of the coefficients, or that of each image's mean, which
             DCTNet published.
         on_bad_image: What to do with a file that cannot be read: stop with an error that names it, or skip and list it.
@@ -103,13 +105,16 @@ def stats(
     paths = find_images(data)
     every = len(paths)
     if sample is not None and sample < every:
-        chance = torch.Generator().manual_seed(seed)
-        paths = [paths[i] for i in sorted(torch.randperm(every, generator=chance)[:sample].tolist())]
-    measurement = _measured(paths, spec, output, threads, on_bad_image, progress)
+        names = [str(path.relative_to(data)) for path in paths]
+        paths = [paths[i] for i in sorted(by_hash(names, seed)[:sample])]
+    try:
+        measurement = _measured(paths, spec, output, threads, on_bad_image, progress)
+    except SampleError as error:
+        raise ValueError(f"{error}; remove the file, or skip such files: --on-bad-image skip") from error
     statistics = measurement.statistics
     if statistics.images == 0:
-        reason = "\n".join(f"  {path}: {why}" for path, why in measurement.skipped[:5])
-        raise ValueError(f"{data}: none of {len(paths)} images could be read, for instance\n{reason}")
+        path, why = measurement.skipped[0]
+        raise ValueError(f"{data}: none of {len(paths)} images could be read; the first: {path}: {why}")
     result = statistics.to_spec(
         chosen, size, spec.resize_px, std=std, source=_source(statistics, std, sample=len(paths) < every, seed=seed)
     )
@@ -131,9 +136,12 @@ def _measured(
     partial = None if output is None else PartialFile(output, paths, options)
     now = (partial and partial.load()) or Measurement(ChannelStatistics(spec.in_channels))
     saved = time.monotonic()
-    running = measure(paths, _transform(spec), now, threads=threads, on_bad_image=on_bad_image)
+    running = measure(paths, eval_transform(spec), now, threads=threads, on_bad_image=on_bad_image)
     try:
-        with closing(running), _progress_bar(len(paths), now.done, shown=progress) as advance:
+        with (
+            closing(running),
+            progress_bar("measuring", "images", total=len(paths), done=now.done, shown=progress) as advance,
+        ):
             for now in running:
                 advance()
                 if partial is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
@@ -148,41 +156,6 @@ def _measured(
             raise KeyboardInterrupt(f"interrupted after {now.done} of {len(paths)} images{kept}") from None
         raise
     return now
-
-
-def _transform(spec: InputSpec) -> Callable[[bytes], torch.Tensor]:
-    from freqlearn.presets import classification_eval  # they load the native decoder, which --help must not need
-    from freqlearn.reading import read_dct
-
-    evaluate = classification_eval(spec)
-
-    def without_resize(data: bytes) -> torch.Tensor:
-        image = read_dct(data)
-        if min(image.size_px) < spec.size_px:
-            height, width = image.size_px
-            raise ValueError(
-                f"expected at least {spec.size_px}x{spec.size_px} px for a crop without resize, got {height}x{width}: "
-                "the crop's black border would be measured; resize, or use a smaller size"
-            )
-        return evaluate(image)
-
-    return evaluate if spec.resize_px is not None else without_resize
-
-
-@contextmanager
-def _progress_bar(total: int, done: int, *, shown: bool) -> Iterator[Callable[[], object]]:
-    if not shown:
-        yield lambda: None
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    except ModuleNotFoundError as error:
-        raise ImportError("the progress bar needs rich: pip install 'freqlearn[train]', or turn it off") from error
-    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("measuring", total=total, completed=done)
-        yield lambda: bar.advance(task)
 
 
 def _resize_px(size: int, resize: int | Literal["auto", "none"]) -> int | None:

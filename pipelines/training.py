@@ -14,10 +14,10 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
+from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import DataFolders, open_data
 from freqlearn.pipelines.inputs import choose_spec, eval_transform, measured_spec, train_transform
-from freqlearn.pipelines.measuring import available_threads
 from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.trainer import BEST, LAST, make_trainer, quiet_lightning
@@ -93,10 +93,10 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
     """
     folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
     header, output = _resumed(options, folders) if options.resume else _fresh(options, folders)
-    with torch.random.fork_rng():
+    with divided_cores(options.workers) as workers, torch.random.fork_rng():
         torch.manual_seed(options.seed)
         model = header.build()
-        data = _image_data(options, folders, header.spec)
+        data = _image_data(options, folders, header.spec, workers=workers)
         steps = options.epochs * data.batches_per_epoch
         classifier = Classifier(
             model,
@@ -134,7 +134,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         spec=header.spec,
         classes=header.classes,
         steps=trainer.global_step,
-        images=(trainer.global_step - meter.first_step) * options.batch_size,
+        images=(trainer.global_step - meter.first_step) * min(options.batch_size, len(folders.train)),
         seconds=time.perf_counter() - begin,
     )
 
@@ -167,9 +167,8 @@ def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
 
 
 def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
-    if options.output is None:
-        raise ValueError("resume needs output: the folder of the run to continue")
-    last = options.output / LAST
+    output = options.output or output_folder(options, choose_spec(options))
+    last = output / LAST
     if not last.is_file():
         raise ValueError(f"{last}: no such checkpoint, so there is nothing to resume; leave out resume to start")
     header = read_header(last)
@@ -178,14 +177,14 @@ def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]
         if before != now:
             raise ValueError(
                 f"{last}: was trained with {name} {before}, and now {name} is {now}; a resumed run keeps its options: "
-                f"use --config {options.output / CONFIG}"
+                f"use --config {output / CONFIG}"
             )
     if header.training.get("fingerprint") != folders.train.fingerprint():
         raise ValueError(
             f"{folders.train.root}: not the {header.training.get('files')} files that {last} was trained on; "
             "a resumed run needs the same ones"
         )
-    return header, options.output
+    return header, output
 
 
 def _refuse_used(output: Path) -> None:
@@ -193,14 +192,14 @@ def _refuse_used(output: Path) -> None:
         raise ValueError(f"{output}: holds the checkpoints of another run; resume that one, or choose another output")
 
 
-def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec) -> ImageData:
+def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec, *, workers: int) -> ImageData:
     return ImageData(
         folders.train,
         folders.val,
         train_transform=train_transform(spec, options.augment),
         eval_transform=eval_transform(spec),
         batch_size=options.batch_size,
-        workers=min(available_threads(), 4) if options.workers is None else options.workers,
+        workers=workers,
         seed=options.seed,
         cache_val=folders.val is not None and len(folders.val) * spec.bytes_per_image <= _CACHED_VALIDATION_BYTES,
     )

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,3 +149,12 @@ def test_rgb_takes_an_image_of_any_size_and_orientation(make_jpeg):
     difference = evaluate(fl.read_dct(saved.getvalue())) - evaluate(saved.getvalue())
     # Levels, of a noisy picture: libjpeg rounds chroma and colours where the image does not, see test_image's LEVELS.
     assert difference.abs().max() * 255 * 0.225 < 4
+
+
+@pytest.mark.parametrize("kind", ["dct", "rgb"])
+def test_without_resize_small_pictures_are_an_error_and_have_no_black_border(make_jpeg, kind):
+    spec = fl.InputSpec.unstandardised(fl.ChannelSet.all(), 64) if kind == "dct" else replace(RGB, resize_px=None)
+    transform = fl.presets.classification_eval(spec)
+    assert transform(make_jpeg(64, 80)).shape[1:] == (spec.map_size, spec.map_size)
+    with pytest.raises(ValueError, match=r"at least 64x64 px .* got 80x63 .*black border"):
+        transform(make_jpeg(80, 63))

@@ -12,9 +12,11 @@ from PIL import Image
 from scipy.fft import dctn
 
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.stats import stats
+from freqlearn.presets import classification_eval
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics
 
@@ -76,8 +78,6 @@ def test_statistics_of_exact_files_are_those_of_their_pixels(tmp_path):
 def test_default_geometry_is_evaluations(folder):
     result = stats(folder, size=56, channels="24", progress=False)
     assert (result.spec.size_px, result.spec.resize_px) == (56, 64)
-    from freqlearn.presets import classification_eval
-
     transform = classification_eval(InputSpec.unstandardised(ChannelSet.square(24), 56, 64))
     maps = [transform(path.read_bytes()) for path in find_images(folder)]
     together = torch.cat([one.flatten(1) for one in maps], dim=1).double().numpy()
@@ -123,12 +123,22 @@ def test_sample_is_seeded(folder):
         chosen(sample=0)
 
 
+def test_same_sample_as_of_a_training_folder(two_classes):
+    result = stats(two_classes / "train", size=32, resize="none", sample=5, seed=3, progress=False)
+    chosen = read_class_folder(two_classes / "train").sample(5, seed=3)
+    transform = classification_eval(InputSpec.unstandardised(ChannelSet.all(), 32))
+    one_by_one = ChannelStatistics(192)
+    for path in chosen.paths():
+        one_by_one.update(transform(path))
+    assert result.statistics.to_dict() == one_by_one.to_dict()
+
+
 def test_bad_file_is_named(folder, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes((folder / "0.JPG").read_bytes()[:-200])
     (tmp_path / "good.jpg").write_bytes((folder / "3.JPG").read_bytes())
     output = tmp_path / "spec.json"
-    with pytest.raises(ValueError, match=r"broken\.jpg: .*skip"):
+    with pytest.raises(ValueError, match=r"broken\.jpg: .*--on-bad-image skip"):
         stats(tmp_path, output, size=64, progress=False)
     assert not output.exists()
     result = stats(tmp_path, output, size=64, on_bad_image="skip", progress=False)
@@ -140,7 +150,7 @@ def test_bad_file_is_named(folder, tmp_path):
 
 def test_only_bad_files_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"none of 1 images could be read.*\n.*a\.jpg"):
+    with pytest.raises(ValueError, match=r"none of 1 images could be read; the first: .*a\.jpg: "):
         stats(tmp_path, size=64, on_bad_image="skip", progress=False)
 
 
@@ -167,7 +177,9 @@ def test_gray_pictures_have_no_chroma_to_standardise(tmp_path, make_jpeg):
 
 
 def test_a_crops_black_border_is_not_measured(folder):
-    with pytest.raises(ValueError, match=r"0\.JPG: expected at least 72x72 px .*got 64x64: .*black border"):
+    with pytest.raises(
+        ValueError, match=r"0\.JPG: expected at least 72x72 px .*got 64x64 .*black border.*--on-bad-image skip"
+    ):
         stats(folder, size=72, resize="none", progress=False)
     larger = stats(folder, size=64, resize="none", channels="Y", progress=False)  # x.png is 70x90
     assert larger.statistics.images == 10

@@ -219,7 +219,6 @@ def test_spec_and_channels_select(options: Options, trained: TrainResult, tmp_pa
         pytest.param({"seed": 7}, "was trained with seed 0, and now seed is 7", id="seed"),
         pytest.param({"batch_size": 4}, "was trained with batch_size 8", id="batch size"),
         pytest.param({"channels": "48"}, "was trained with channels None", id="channels"),
-        pytest.param({"output": None}, "resume needs output", id="no output"),
         pytest.param({"output": Path("missing")}, "nothing to resume", id="no checkpoint"),
     ],
 )
@@ -248,6 +247,8 @@ def test_used_output_is_refused(options: Options, uninterrupted: Path) -> None:
         pytest.param({"epochs": 0}, "epochs must be at least 1, got 0", id="epochs"),
         pytest.param({"lr": 0.0}, "lr must be positive", id="lr"),
         pytest.param({"warmup": 1.0}, "warmup is a share", id="warmup"),
+        pytest.param({"size_px": 0}, "size_px must be at least 1", id="size"),
+        pytest.param({"resize_px": -8}, "resize_px must be at least 1", id="resize"),
         pytest.param({"workers": -1}, "workers must be at least 0", id="workers"),
         pytest.param({"val_fraction": 1.0}, "val_fraction is a share", id="val_fraction"),
         pytest.param({"input": "rgb", "channels": "24"}, "rgb input has no frequency channels", id="rgb channels"),
