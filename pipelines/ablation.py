@@ -23,7 +23,7 @@ def loss_increase(
         model: (N, channels, h, w) standardised maps -> (N, classes) logits; it is put into evaluation mode.
         loader: Yields ((N, channels, h, w) float32, (N,) int64).
         channels: Number of channels.
-        advance: Called after each batch.
+        advance: Called after each pass of a batch through the model, channels + 1 times a batch.
 
     Raises:
         ValueError: If the loader is empty.
@@ -36,12 +36,13 @@ def loss_increase(
         maps, labels = maps.to(device), labels.to(device)
         images += len(labels)
         sums[channels] += cross_entropy(model(maps), labels, reduction="sum").item()
+        advance()
         for channel in range(channels):
             kept = maps[:, channel].clone()
             maps[:, channel] = 0  # standardised: the mean
             sums[channel] += cross_entropy(model(maps), labels, reduction="sum").item()
             maps[:, channel] = kept
-        advance()
+            advance()
     if not images:
         raise ValueError("expected images to measure the loss on, got none")
     increase: NDArray[np.float64] = ((sums[:channels] - sums[channels]) / images).numpy()

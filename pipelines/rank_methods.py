@@ -21,8 +21,9 @@ from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform, train_transform
 from freqlearn.pipelines.module import Optimisation
+from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
-from freqlearn.pipelines.trainer import LAST, make_trainer, quiet_lightning
+from freqlearn.pipelines.trainer import LAST, device_of, make_trainer, quiet_lightning
 from freqlearn.pipelines.training import train
 from freqlearn.spec import InputSpec
 
@@ -145,8 +146,11 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, cal
     )
     sample = folders.val.sample(options.ablation_images, seed=options.seed)
     loader = _loader(sample, options, spec)
-    model = load_checkpoint(result.checkpoint).model
-    values = loss_increase(model, loader, channels=spec.in_channels)
+    model = load_checkpoint(result.checkpoint).model.to(device_of(options.accelerator))
+    _log.info("Taking each of %d channels away in turn on %d validation files", spec.in_channels, len(sample))
+    passes = len(loader) * (spec.in_channels + 1)
+    with progress_bar("ablating", "passes", total=passes, shown=options.progress) as advance:
+        values = loss_increase(model, loader, channels=spec.in_channels, advance=advance)
     accuracy = None if result.accuracy is None else round(result.accuracy, 4)
     return values, {"images": len(sample), "accuracy of the model with all channels": accuracy}
 

@@ -188,6 +188,18 @@ def make_trainer(
         raise ValueError(f"accelerator {accelerator}, precision {precision}: {error}") from error
 
 
+def device_of(accelerator: str) -> torch.device:
+    """The device that a Trainer computes on.
+
+    Args:
+        accelerator: As of `make_trainer`.
+
+    Raises:
+        ValueError: If this machine lacks it.
+    """
+    return make_trainer(epochs=1, accelerator=accelerator, progress=False).strategy.root_device
+
+
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Run a trainer without what a user of freqlearn cannot act on; warnings of other kinds and errors come through.

@@ -36,7 +36,9 @@ def test_loss_increase_is_that_of_a_model_without_the_channel(batch_size: int) -
     weight = torch.randn(4, 5)
     weight[:, 2] = 0  # a channel that the model ignores
     loader = DataLoader(TensorDataset(maps, labels), batch_size=batch_size)
-    increase = loss_increase(PooledLinear(weight), loader, channels=5)
+    passes: list[int] = []
+    increase = loss_increase(PooledLinear(weight), loader, channels=5, advance=lambda: passes.append(1))
+    assert len(passes) == len(loader) * 6
 
     pooled = maps.mean(dim=(2, 3)).double()
     whole = cross_entropy(pooled @ weight.double().T, labels)
