@@ -1,17 +1,17 @@
 """All benchmarks, one after the other: `python -m benchmarks`. Each also runs alone: `python -m benchmarks.NAME`."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
+
+from benchmarks.photos import sample_folder
 
 PHOTOS = ("parity", "geometry")
 
 
 def commands() -> list[list[str]]:
     """The benchmarks to run here; those that compare photos only where there are some."""
-    photos = os.environ.get("FREQLEARN_DATA")
-    compared = [[f"benchmarks.{name}", str(Path(photos) / "imagenet-sample")] for name in PHOTOS] if photos else []
+    photos = sample_folder()
+    compared = [[f"benchmarks.{name}", str(photos)] for name in PHOTOS] if photos else []
     if not compared:
         print(f"FREQLEARN_DATA names no folder of photos: {' and '.join(PHOTOS)} are left out\n")
     return [*compared, ["benchmarks.loading"], ["benchmarks.models"], ["benchmarks.planted"]]

@@ -22,6 +22,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 import freqlearn as fl
+from benchmarks.photos import jpeg_files
 from benchmarks.report import table, write
 from freqlearn.color import LEVEL_SHIFT, RGB_TO_YCBCR
 from freqlearn.operator import compute, planes_of
@@ -34,7 +35,7 @@ MARGIN = 12  # levels: blocks beside pixels closer than this to 0 or 255 are lef
 def photos(folder: Path, each: int) -> Iterator[tuple[str, Path]]:
     """(sampling, file) of up to `each` YCbCr photos of every sampling."""
     found: dict[str, int] = defaultdict(int)
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg"}):
+    for path in jpeg_files(folder):
         info = fl.read_info(path)
         if info.color_space == "YCbCr" and found[info.subsampling] < each:
             found[info.subsampling] += 1

@@ -8,7 +8,6 @@ spectrum. All rows run over the same files in turn, run by run, so that the rati
 
 import argparse
 import io
-import os
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 import freqlearn as fl
+from benchmarks.photos import jpeg_files, sample_folder
 from benchmarks.report import table, write
 from freqlearn.pipelines import planted
 
@@ -79,10 +79,7 @@ def time_files(files: list[bytes], runs: int) -> dict[str, list[float]]:
 
 def load(folder: Path, count: int) -> list[bytes]:
     """The bytes of the first `count` JPEG files below a folder, in the order of their names."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
-    if not paths:
-        raise SystemExit(f"{folder} holds no .jpg or .jpeg file")
-    return [path.read_bytes() for path in paths[:count]]
+    return [path.read_bytes() for path in jpeg_files(folder)[:count]]
 
 
 def main() -> None:
@@ -93,9 +90,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    folder: Path | None = arguments.folder
-    if folder is None and os.environ.get("FREQLEARN_DATA"):
-        folder = Path(os.environ["FREQLEARN_DATA"]) / "imagenet-sample"
+    folder: Path | None = arguments.folder or sample_folder()
     if folder is None:
         with tempfile.TemporaryDirectory() as made:
             planted.write(Path(made), size_px=448, plants=1, train_per_class=-(-arguments.files // 2), val_per_class=1)

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 import freqlearn as fl
+from benchmarks.photos import jpeg_files
 from benchmarks.report import table, write
 
-SUFFIXES = {".jpg", ".jpeg"}
 KEPT_BY_JPEG2DCT = {((2, 2), (1, 1), (1, 1)), ((1, 1),)}
 
 
@@ -60,11 +60,6 @@ class Parity:
             "files that jpeg2dct would have re-encoded": self.jpeg2dct_would_reencode,
         }
         return [{"": name, "count": f"{count:,}"} for name, count in counts.items()]
-
-
-def jpeg_files(folder: Path) -> list[Path]:
-    """All JPEG files of a folder and its folders, by name."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def reference_planes(path: Path) -> list[np.ndarray]:
@@ -114,10 +109,7 @@ def main() -> int:
     """Compare a folder, print the table, write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__.split("\n", 1)[0])
     parser.add_argument("folder", type=Path, help="folder of JPEG files, read with its folders")
-    folder = parser.parse_args().folder
-    files = jpeg_files(folder)
-    if not files:
-        parser.error(f"no .jpg or .jpeg file in {folder}")
+    files = jpeg_files(parser.parse_args().folder)
     parity = Parity()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

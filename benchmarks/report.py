@@ -4,30 +4,17 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from freqlearn.pipelines.tables import table
+
+__all__ = ["machine", "table", "write"]
+
 RESULTS = Path("runs") / "benchmarks"
-
-
-def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Lay out rows with the same keys as text: first column left, the others right."""
-    if not rows:
-        return "(no rows)"
-    head = list(rows[0])
-    cells = [head, *([str(row[key]) for key in head] for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if i == 0 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
 def machine() -> dict[str, object]:

@@ -17,7 +17,7 @@ _EXTRA = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotli
 COMMANDS: dict[str, Command] = {
     "stats": Command(
         "mean and standard deviation of every channel over a folder of images",
-        "freqlearn.pipelines.stats:stats",
+        "freqlearn.pipelines.commands:stats",
         positional=("data",),
     ),
     "rank": Command(
@@ -48,7 +48,7 @@ COMMANDS: dict[str, Command] = {
     "info": Command("what the headers of JPEG files hold", "freqlearn.pipelines.commands:info", positional=("files",)),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
-        "freqlearn.pipelines.demo:demo",
+        "freqlearn.pipelines.commands:demo",
         positional=("photos",),
     ),
 }

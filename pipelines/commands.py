@@ -7,10 +7,63 @@ import json as json_format
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from freqlearn.pipelines.options import Accelerator, TrainOptions
+from freqlearn.pipelines.options import Accelerator, OnBadImage, TrainOptions
 from freqlearn.pipelines.rank_options import RankOptions
+
+
+def stats(
+    data: Path,
+    output: Path | None = None,
+    *,
+    size: int = 448,
+    resize: int | Literal["auto", "none"] = "auto",
+    channels: str = "all",
+    sample: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    std: Literal["coefficients", "image-means"] = "coefficients",
+    on_bad_image: OnBadImage = "error",
+    progress: bool = True,
+) -> None:
+    """Measure mean and standard deviation of every channel over all images below a folder.
+
+    The images go through the evaluation geometry: short side resized, centre cropped. The result does not depend on the
+    number of threads. An interrupted run leaves the output as it was and keeps what it measured in OUTPUT.partial;
+    the same command goes on from there.
+
+    Args:
+        data: Folder; images are found at any depth.
+        output: File to write: an InputSpec (JSON), for --spec of train and rank. Without it the result is only printed.
+        size: Height and width of the picture after the crop, in pixels; a multiple of 8.
+        resize: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), none does not resize (for
+            files of at least the size).
+        channels: all; 24, 32, 48 or 64 (DCTNet's sets); Y, Cb or Cr; zigzag-16-4-4; a list such as 0-15,64,128; or a
+            JSON file of a channel set.
+        sample: Measure at most this many images, chosen at random; all by default.
+        seed: Seed of that choice.
+        threads: How many files to decode at once; by default one a core.
+        std: Standard deviation of the coefficients, or of each image's mean, which DCTNet published.
+        on_bad_image: What to do with a file that cannot be read: stop with an error that names it, or skip and list it.
+        progress: Show a progress bar.
+    """
+    from freqlearn.pipelines.stats import stats as run
+
+    result = run(
+        data,
+        output,
+        size=size,
+        resize=resize,
+        channels=channels,
+        sample=sample,
+        seed=seed,
+        threads=threads,
+        std=std,
+        on_bad_image=on_bad_image,
+        progress=progress,
+    )
+    _write(str(result))
 
 
 def rank(options: RankOptions) -> None:
@@ -55,7 +108,7 @@ def evaluate(
         data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. Of the very folder that training held a part out of,
             only that part is evaluated.
         batch_size: Images a step.
-        workers: Loader processes; by default the number of cores, at most 4.
+        workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
         per_class: Also print the accuracy of every class.
         json: Print one JSON object instead of text.
@@ -149,6 +202,48 @@ def info(files: list[Path]) -> int:
             failed = True
             sys.stderr.write(" ".join(naming_file(file, error).split()) + "\n")
     return int(failed)
+
+
+def demo(
+    photos: Path | None = None,
+    *,
+    output: Path = Path("demo"),
+    top: int | None = None,
+    size_px: int | None = None,
+    epochs: int = 8,
+    seeds: int = 5,
+    seed: int = 0,
+    workers: int | None = None,
+) -> None:
+    """Show the whole path on planted data, or on a folder of photos.
+
+    Without photos it writes JPEG files whose classes differ in eight known channels only, and shows whether the ranking
+    finds them. With photos it does the same on them, but nobody knows which channels matter there. It measures
+    statistics, ranks the 192 channels with a gate, draws the heatmap, trains with the top channels, with DCT-24 and
+    with all 192, compares them, and predicts some files.
+
+    Args:
+        photos: Folder with CLASS/IMAGE, or with train/CLASS/IMAGE and val/CLASS/IMAGE.
+        output: Folder for everything that the demo writes; an earlier demo in it is replaced.
+        top: How many channels to select. By default as many as are planted, or 24 on photos.
+        size_px: Height and width of the pictures. By default 112, or 224 on photos.
+        epochs: Passes over the training files, of the gate and of each model.
+        seeds: How many planted data sets to rank by gate, energy and ablation; 0 leaves that out.
+        seed: Seed of the (first) planted data set and of the trainings.
+        workers: Loader processes; by default half of the cores, at most 4.
+    """
+    from freqlearn.pipelines.demo import demo as run
+
+    run(
+        photos,
+        output=output,
+        top=top,
+        size_px=size_px,
+        epochs=epochs,
+        seeds=seeds,
+        seed=seed,
+        workers=workers,
+    )
 
 
 def _as_json(prediction: Any) -> dict[str, Any]:

@@ -4,24 +4,28 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap, planted
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.folders import open_data
 from freqlearn.pipelines.importance import JSON_NAME
+from freqlearn.pipelines.inputs import measured_spec
+from freqlearn.pipelines.networks import usual_resize_px
 from freqlearn.pipelines.options import Augment, TrainOptions
 from freqlearn.pipelines.prediction import Prediction, predict
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.ranking import Ranking, rank
 from freqlearn.pipelines.recovery import METHODS, recover, recovery_of, summary
-from freqlearn.pipelines.stats import stats
+from freqlearn.pipelines.tables import table
 from freqlearn.pipelines.training import TrainResult, train
+from freqlearn.spec import InputSpec
 
 # Marks a folder as the demo's own, so that the next demo may replace what is in it.
 _MARK = ".freqlearn-demo"
@@ -41,23 +45,14 @@ def demo(
     seed: int = 0,
     workers: int | None = None,
 ) -> None:
-    """Show the whole path on planted data, or on a folder of photos.
+    """Show the whole path on planted data, or on a folder of photos; `freqlearn.pipelines.commands.demo` explains.
 
-    Without photos it writes JPEG files whose classes differ in eight known channels only, and shows whether the ranking
-    finds them. With photos it does the same on them, but nobody knows which channels matter there. It measures
-    statistics, ranks the 192 channels with a gate, draws the heatmap, trains with the top channels, with DCT-24 and
-    with all 192, compares them, and predicts some files.
-
-    Args:
-        photos: Folder with CLASS/IMAGE, or with train/CLASS/IMAGE and val/CLASS/IMAGE.
-        output: Folder for everything that the demo writes; an earlier demo in it is replaced.
-        top: How many channels to select. By default as many as are planted, or 24 on photos.
-        size_px: Height and width of the pictures. By default 112, or 224 on photos.
-        epochs: Passes over the training files, of the gate and of each model.
-        seeds: How many planted data sets to rank by gate, energy and ablation; 0 leaves that out.
-        seed: Seed of the (first) planted data set and of the trainings.
-        workers: Loader processes; by default half of the cores, at most 4.
+    Raises:
+        ValueError: For a mistake in the arguments or the photos.
     """
+    for name, value, least in (("top", top, 1), ("size_px", size_px, 8), ("epochs", epochs, 1), ("seeds", seeds, 0)):
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
     begin = time.perf_counter()
     _prepare(output)
     with divided_cores(workers) as workers:
@@ -151,16 +146,12 @@ def _look_at(
 def _rank(plan: _Plan) -> Ranking:
     _head("Statistics of all 192 channels, straight from the files' coefficients")
     train_files = open_data(plan.data, seed=plan.seed).train
-    measured = stats(
-        train_files.root,
-        plan.spec,
-        size=plan.size_px,
-        resize="none" if plan.planted else "auto",
-        sample=_STATISTICS_IMAGES,
-        seed=plan.seed,
-        progress=False,
-    )
-    _say(f"{measured.statistics.images} files measured; wrote {plan.spec}")
+    resize_px = None if plan.planted else usual_resize_px(plan.size_px)
+    unmeasured = InputSpec.unstandardised(ChannelSet.all(), plan.size_px, resize_px)
+    # Of the training files only; of gray photos Cb and Cr are kept.
+    spec, measured = measured_spec(unmeasured, train_files, images=_STATISTICS_IMAGES, seed=plan.seed, constant="keep")
+    spec.save(plan.spec)
+    _say(f"{measured.images} files measured; wrote {plan.spec}")
 
     _head("Ranking the 192 channels: a gate learns which of them the network `small` needs")
     ranking = rank(
@@ -193,7 +184,7 @@ def _show_found(data: planted.Planted, ranking: Ranking) -> None:
         probability = f"{ranking.importance.values[channel]:.3f}"
         is_planted = "yes" if channel in data.channels else "no"
         rows.append({"": str(place), "channel": label(channel), "probability": probability, "planted": is_planted})
-    _say(_table(rows))
+    _say(table(rows))
     _say(f"{data.found(ranking.selected)} of {len(data.channels)} planted channels found; wrote {ranking.folder}/")
 
 
@@ -215,7 +206,7 @@ def _train(plan: _Plan, ranking: Ranking) -> dict[str, TrainResult]:
         }
         for name, result in results.items()
     ]
-    _say(_table(rows))
+    _say(table(rows))
     _say(f"(network `small`, {plan.epochs} epochs; accuracy on validation files; images/s in training, with decoding)")
     return results
 
@@ -251,7 +242,7 @@ def _predict(plan: _Plan, results: Mapping[str, TrainResult]) -> None:
     for name in list(results)[:2]:
         for row, prediction in zip(rows, predict(results[name].checkpoint, files, top=1), strict=True):
             row[name] = _told(prediction)
-    _say(_table(rows))
+    _say(table(rows))
     checkpoint = next(iter(results.values())).checkpoint
     _say(f"By hand: freqlearn predict {checkpoint} {files[0]}")
 
@@ -280,7 +271,7 @@ def _recover(plan: _Plan, data: planted.Planted, ranking: Ranking, seeds: int) -
                 workers=plan.workers,
             )
         _say(f"seed {seed}: " + ", ".join(f"{r.method} {r.found} of {r.plants}" for r in results if r.seed == seed))
-    _say(_table(summary(results)))
+    _say(table(summary(results)))
 
 
 @contextmanager
@@ -297,15 +288,6 @@ def _quiet() -> Iterator[None]:
 
 def _listed(channels: Iterable[int]) -> str:
     return ", ".join(label(channel) for channel in channels)
-
-
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows with the same keys as text, everything to the left."""
-    columns = list(rows[0])
-    lines = [columns, *([row[column] for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([texts[0], "  ".join("-" * width for width in widths), *texts[1:]])
 
 
 def _head(title: str) -> None:

@@ -111,6 +111,18 @@ def test_help_explains(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert described, "the options are listed"
 
 
+def test_help_is_light() -> None:
+    """`freqlearn COMMAND --help` loads no torch, which takes seconds."""
+    code = f"""
+import sys
+from freqlearn.pipelines.cli import main
+for name in {list(COMMANDS)!r}:
+    assert main([name, "--help"]) == 0
+    assert "torch" not in sys.modules, name
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == main(["--help"]) == 0
     text = capsys.readouterr().out
@@ -137,7 +149,7 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param("train --data DATA --spec TMP/none.json", "neither a spec file nor a preset", id="missing spec"),
         pytest.param("train --data DATA --spec TMP/bad.json", "bad.json", id="bad spec"),
         pytest.param("train --data DATA --size-px 60", "multiple of 8", id="size"),
-        pytest.param("train --data DATA --resume", "resume needs output", id="resume without output"),
+        pytest.param("train --data DATA --resume", "resnet18-DCT-24/last.ckpt: no such", id="nothing to resume"),
         pytest.param("train --data DATA --config TMP/none.yaml", "none.yaml", id="missing config"),
         pytest.param("train --config TMP/typo.yaml", "'epohcs' is not accepted", id="typo in config"),
         pytest.param("train --config TMP/broken.yaml", "Problems parsing config", id="broken config"),

@@ -46,6 +46,13 @@ def test_photos(two_classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert load_checkpoint(tmp_path / "demo" / "train" / "top-5" / "best.ckpt").header.spec.resize_px == 37
 
 
+@pytest.mark.parametrize("wrong", [{"top": 0}, {"size_px": 0}, {"epochs": 0}, {"seeds": -1}])
+def test_wrong_arguments_write_nothing(tmp_path: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be at least"):
+        demo(output=tmp_path / "demo", **wrong)  # type: ignore[arg-type]
+    assert not (tmp_path / "demo").exists()
+
+
 def test_other_people_s_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "precious.txt").touch()
