@@ -21,8 +21,7 @@ class Command:
 
     Attributes:
         summary: What it does, for the list of commands.
-        function: "module:function" that runs it; its docstring is the help. What it returns is printed, but an integer
-            is the exit status.
+        function: "module:function" that runs it; its docstring is the help. It returns the exit status, or None for 0.
         options: "module:dataclass" that the function takes as its only argument; None if the function's own parameters
             are the options.
         positional: Parameters that are given without a name; a list takes one or more values.
@@ -38,7 +37,7 @@ class UsageError(ValueError):
     """The command line itself is wrong."""
 
 
-def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[], Any]:
+def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[], int | None]:
     """Read a command's arguments.
 
     Args:

@@ -104,12 +104,7 @@ def _run(arguments: list[str]) -> int:
         run = parse(name, COMMANDS[name], rest)
     except SystemExit as leave:  # after --help and --print-config
         return int(leave.code or 0)
-    result = run()
-    if isinstance(result, int):
-        return result
-    if result is not None:
-        sys.stdout.write(f"{result}\n")
-    return 0
+    return run() or 0
 
 
 def _overview() -> str:

@@ -14,6 +14,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines import cores
 from freqlearn.pipelines.checkpoint import load_checkpoint, read_header
 from freqlearn.pipelines.inputs import choose_spec, read_channels, read_spec
 from freqlearn.pipelines.module import Optimisation
@@ -234,6 +235,23 @@ def test_resume_refuses_other_files(options: Options, uninterrupted: Path, two_c
     (copy / "train" / "flat" / "0.jpg").unlink()
     with pytest.raises(ValueError, match="not the 24 files"):
         train(options(data=copy, output=uninterrupted, resume=True))
+
+
+class CountThreads(Callback):
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.seen.add(torch.get_num_threads())
+
+
+def test_cores_are_divided(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "available_cores", lambda: 3)
+    torch.set_num_threads(3)
+    count = CountThreads()
+    train(options(output=tmp_path / "run", workers=1, epochs=1), callbacks=[count])
+    assert count.seen == {2}, "one core is the loader's"
+    assert torch.get_num_threads() == 3
 
 
 def test_used_output_is_refused(options: Options, uninterrupted: Path) -> None:
