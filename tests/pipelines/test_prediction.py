@@ -1,4 +1,4 @@
-import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,8 +79,13 @@ def test_mistakes(trained: TrainResult, tmp_path: Path) -> None:
         predict(tmp_path / "x.ckpt", [tmp_path / "a.jpg"])
 
 
-def test_size_of_the_picture_does_not_matter(trained: TrainResult, tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    Image.new("L", (3, 200), 90).save(stream, "JPEG")
-    (tmp_path / "thin.jpg").write_bytes(stream.getvalue())
-    assert predictions(trained, tmp_path / "thin.jpg")[0].error is None
+def test_size_of_the_picture(trained: TrainResult, tmp_path: Path) -> None:
+    for name, size in (("long.jpg", (32, 500)), ("thin.jpg", (3, 200))):
+        Image.new("L", size, 90).save(tmp_path / name)
+    whole, thin = predictions(trained, tmp_path / "long.jpg", tmp_path / "thin.jpg")
+    assert whole.error is None
+    # The model was trained on pictures of exactly its size, never on one with a black border.
+    assert "expected at least 32x32 px" in str(thin.error)
+    resized = load_checkpoint(trained.checkpoint)
+    resized = replace(resized, header=replace(resized.header, spec=replace(trained.spec, resize_px=32)))
+    assert [p.error for p in predict(resized, [tmp_path / "long.jpg", tmp_path / "thin.jpg"])] == [None, None]
