@@ -45,10 +45,12 @@ void EntropyData::read(Bytes data, std::size_t begin) {
     capacity_ = needed;
   }
   segments_.assign(1, EntropySegment{.begin = 0, .end = 0, .file_offset = begin, .restart = -1});
+  // Not past that end, whatever is found now: another thread may be writing to the caller's buffer.
+  const Bytes scan = data.first(end_offset_);
   std::size_t size = 0;
   for (;;) {
-    const Escape escape = next_escape(data, begin);
-    std::memcpy(copy_.get() + size, data.data() + begin, escape.offset - begin);
+    const Escape escape = next_escape(scan, begin);
+    std::memcpy(copy_.get() + size, scan.data() + begin, escape.offset - begin);
     size += escape.offset - begin;
     begin = escape.next;
     if (escape.code == 0) {
