@@ -119,7 +119,7 @@ def _auto(file: JpegFile) -> Coefficients:
         layout = coefficients.layout
         why_not_native = f"{layout.color_space} with sampling {layout.sampling} has no Y, Cb, Cr coefficients"
     except (NotJpegError, UnsupportedJpegError) as refusal:
-        why_not_native = refusal.message
+        why_not_native = refusal.message.partition("; decoder=")[0]  # its way out is what comes next
     try:
         return pixels.decode(file.data, file.max_pixels, file.path)
     except ImageDecodeError as error:

@@ -32,18 +32,19 @@ class Decoder {
   Decoded run();
 
  private:
+  void read_start();
   void walk();
   // Returns false where reading ends.
   bool handle(const Segment& segment);
   void handle_frame(const Segment& segment);
   bool handle_scan(const Segment& segment);
   void handle_restart_interval(const Segment& segment);
+  void handle_line_count(const Segment& segment);
   void handle_end(const Segment& segment);
-  void first_scan(const Segment& segment);
+  void first_scan();
+  void check_claim(std::size_t data_offset);
   void read_scan(const ScanHeader& header, std::size_t data_offset);
-  [[nodiscard]] bool has_planes() const {
-    return std::ranges::any_of(result_.planes, [](const Plane& plane) { return plane.allocated(); });
-  }
+  [[nodiscard]] const char* way_out(ErrorKind kind) const;
   void finish();
 
   Bytes data_;
@@ -60,12 +61,41 @@ class Decoder {
   std::optional<Frame> frame_;
   std::optional<Progression> progression_;  // from the first scan on
   std::vector<bool> has_table_;             // a component
+  bool keeps_some_ = false;  // damage from here on leaves something that strict == false can give
   bool has_end_marker_ = false;
   EntropyData entropy_data_;
   Decoded result_;
 };
 
 Decoded Decoder::run() {
+  try {
+    read_start();
+    walk();
+    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, has_end_marker_, warnings_);
+  } catch (JpegError& error) {
+    if (strict_ || !keeps_some_) {
+      error.suggest(way_out(error.kind()));
+      throw;
+    }
+    warnings_.add(error.message());
+    result_.complete = false;
+  }
+  finish();
+  return std::move(result_);
+}
+
+const char* Decoder::way_out(ErrorKind kind) const {
+  switch (kind) {
+    case ErrorKind::malformed:
+    case ErrorKind::truncated: return strict_ && keeps_some_ ? "; strict=False keeps what can be read" : "";
+    case ErrorKind::unsupported: return "; decoder=\"pixels\" reads what Pillow can read";
+    case ErrorKind::too_large: return "; if the file is trusted, pass a larger max_pixels";
+    case ErrorKind::not_jpeg: return "; decoder=\"auto\" or \"pixels\" reads other formats";
+  }
+  return "";
+}
+
+void Decoder::read_start() {
   if (data_.size() < 2 || data_[0] != 0xFF || data_[1] != marker::SOI) {
     const std::string got = data_.empty()       ? "no bytes"
                             : data_.size() == 1 ? "one byte"
@@ -73,17 +103,6 @@ Decoded Decoder::run() {
     fail(ErrorKind::not_jpeg, 0, "not a JPEG file: expected it to begin with the bytes 255 216, got ", got);
   }
   offset_ = 2;
-  try {
-    walk();
-    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, has_end_marker_, warnings_);
-  } catch (const JpegError& error) {
-    const bool damage = error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::truncated;
-    if (strict_ || !damage || !has_planes()) throw;
-    warnings_.add(error.message());
-    result_.complete = false;
-  }
-  finish();
-  return std::move(result_);
 }
 
 void Decoder::walk() {
@@ -107,13 +126,16 @@ bool Decoder::handle(const Segment& segment) {
     case marker::DQT: parse_quant_tables(segment, quant_slots_, warnings_); return true;
     case marker::DHT: parse_huffman_tables(segment, huffman_slots_); return true;
     case marker::DRI: handle_restart_interval(segment); return true;
+    case marker::DNL: handle_line_count(segment); return true;
     default: break;
   }
-  if (segment.code >= marker::APP0 && segment.code <= marker::APP15) parse_application(segment, application_);
+  // Those behind the first scan header come too late, as in libjpeg: read_info() and decode() agree.
+  const bool is_application = segment.code >= marker::APP0 && segment.code <= marker::APP15;
+  if (is_application && !progression_) parse_application(segment, application_);
   if (marker::is_restart(segment.code)) {
     warnings_.add(join("restart marker outside of a scan, at byte ", segment.offset));
   }
-  return true;  // COM, DAC (arithmetic conditioning, unused here), DNL (the height is known), TEM
+  return true;  // COM, DAC (arithmetic conditioning, unused here), TEM
 }
 
 void Decoder::handle_frame(const Segment& segment) {
@@ -127,6 +149,13 @@ void Decoder::handle_restart_interval(const Segment& segment) {
          segment.payload.size() + 2);
   }
   restart_interval_ = segment.u16(0);
+}
+
+// Only files whose frame header has no height need DNL, and those are refused; libjpeg ignores it altogether.
+void Decoder::handle_line_count(const Segment& segment) {
+  if (segment.payload.size() != 2 || !frame_ || segment.u16(0) == frame_->height) return;
+  warnings_.add(join("DNL marker at byte ", segment.offset, ": expected the frame header's height of ", frame_->height,
+                     ", which is kept, got ", segment.u16(0)));
 }
 
 void Decoder::handle_end(const Segment& segment) {
@@ -145,21 +174,18 @@ void Decoder::handle_end(const Segment& segment) {
   }
 }
 
-void Decoder::first_scan(const Segment& segment) {
+void Decoder::first_scan() {
   result_.info.restart_interval = restart_interval_;
   result_.info.quant_tables.resize(frame_->components.size());
   result_.planes.resize(frame_->components.size());
   has_table_.assign(frame_->components.size(), false);
-  if (depth_ != Depth::headers) {
-    check_claim(*frame_, data_.size() - segment.next, segment.next, strict_);
-  }
 }
 
 bool Decoder::handle_scan(const Segment& segment) {
   if (!frame_) fail(ErrorKind::malformed, segment.offset, "expected a frame header before the scan, got none");
   const ScanHeader header = parse_scan_header(segment, *frame_, warnings_);
   if (!progression_) {
-    first_scan(segment);
+    first_scan();
     progression_.emplace(*frame_);
   }
   progression_->add(header, warnings_);
@@ -180,8 +206,19 @@ bool Decoder::handle_scan(const Segment& segment) {
   return true;
 }
 
+// Before anything is allocated: memory grows with the data that are there, not with what the frame header claims.
+void Decoder::check_claim(std::size_t data_offset) {
+  const std::size_t available = data_.size() - data_offset;
+  const std::uint64_t needed = least_data(*frame_);
+  keeps_some_ = may_be_cut(*frame_, available);
+  if (needed <= available || (!strict_ && keeps_some_)) return;
+  fail(ErrorKind::truncated, data_offset, frame_->width, " x ", frame_->height, " px: expected at least ", needed,
+       " bytes of entropy-coded data, the file has ", available);
+}
+
 void Decoder::read_scan(const ScanHeader& header, std::size_t data_offset) {
   Scan scan(header, *frame_, result_.planes, huffman_slots_);
+  if (!keeps_some_) check_claim(data_offset);
   if (depth_ == Depth::structure) {
     offset_ = end_of_entropy_data(data_, data_offset);
     return;

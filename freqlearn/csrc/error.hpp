@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -11,10 +12,12 @@ namespace freqlearn {
 
 enum class ErrorKind { malformed, truncated, unsupported, too_large, not_jpeg };
 
-// Says what was expected, what came, at which byte of the file, and the way out.
+// Says what was expected, what came and at which byte of the file; the decoder adds the way out.
 class JpegError : public std::exception {
  public:
   JpegError(ErrorKind kind, std::size_t offset, const std::string& message);
+
+  void suggest(const std::string& way_out) { message_ += way_out; }
 
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
   [[nodiscard]] std::size_t offset() const noexcept { return offset_; }
@@ -31,6 +34,7 @@ class JpegError : public std::exception {
 template <class... Parts>
 std::string join(const Parts&... parts) {
   std::ostringstream text;
+  text.imbue(std::locale::classic());  // a program may have set one that writes 65,535
   (text << ... << parts);
   return std::move(text).str();
 }

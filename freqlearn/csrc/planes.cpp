@@ -2,8 +2,6 @@
 
 #include <new>
 
-#include "error.hpp"
-
 namespace freqlearn {
 
 Plane::Plane(std::size_t rows, std::size_t cols) : rows_(rows), cols_(cols) {
@@ -19,15 +17,14 @@ void Plane::allocate_masks() {
   masks_.reset(static_cast<std::uint64_t*>(memory));
 }
 
-void check_claim(const Frame& frame, std::size_t available, std::size_t offset, bool strict) {
-  constexpr std::uint64_t kLenientFactor = 4, kLenientBytes = 32 << 20;
-  const std::uint64_t blocks = frame.blocks();
+std::uint64_t least_data(const Frame& frame) {
   const std::uint64_t bits_per_block = frame.progressive() ? 1 : 2;
-  const std::uint64_t needed = (blocks * bits_per_block + 7) / 8;
-  if (needed <= available) return;
-  if (!strict && (needed <= kLenientFactor * available || blocks * 64 * sizeof(Coefficient) <= kLenientBytes)) return;
-  fail(ErrorKind::truncated, offset, frame.width, " x ", frame.height, " px: expected at least ", needed,
-       " bytes of entropy-coded data, the file has ", available);
+  return (frame.blocks() * bits_per_block + 7) / 8;
+}
+
+bool may_be_cut(const Frame& frame, std::size_t available) {
+  constexpr std::uint64_t kFactor = 4, kAlwaysBytes = 32 << 20;
+  return least_data(frame) <= kFactor * available || frame.blocks() * 64 * sizeof(Coefficient) <= kAlwaysBytes;
 }
 
 }  // namespace freqlearn

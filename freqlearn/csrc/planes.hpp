@@ -43,9 +43,12 @@ class Plane {
   std::unique_ptr<std::uint64_t[], Free> masks_;
 };
 
-// Refuses a frame whose blocks cannot fit in `available` bytes of entropy-coded data, before anything is allocated.
-// Every block takes at least two bits in a sequential scan (a DC and an AC code) and one in a progressive one (a DC
-// code). With strict == false the file may be cut, so four times as many blocks are let through, and 32 MiB always.
-void check_claim(const Frame& frame, std::size_t available, std::size_t offset, bool strict);
+// Bytes of entropy-coded data that a frame's blocks take at least: every block two bits in a sequential scan (a DC and
+// an AC code), one in a progressive one (a DC code).
+std::uint64_t least_data(const Frame& frame);
+
+// Whether a file with only `available` bytes of data may be such a frame's, cut: up to four times as much was there, or
+// its planes take no more than 32 MiB. Beyond that, what can be read is not worth the memory.
+bool may_be_cut(const Frame& frame, std::size_t available);
 
 }  // namespace freqlearn

@@ -62,6 +62,9 @@ ScanHeader parse_scan_header(const Segment& segment, const Frame& frame, Warning
       fail(ErrorKind::malformed, offset + 1, "scan header: expected Huffman tables 0 to 3, got ", dc_table, " and ",
            ac_table);
     }
+    if (!scan.selections.empty() && *component < scan.selections.back().component) {
+      warnings.add(join("scan header: expected components in the order of the frame, got another, at byte ", offset));
+    }
     scan.selections.push_back({.component = *component, .dc_table = dc_table, .ac_table = ac_table});
     blocks += frame.components[*component].h * frame.components[*component].v;
   }
