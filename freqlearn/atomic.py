@@ -18,6 +18,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         OSError: If the file cannot be written; what was there before is then untouched.
     """
     target = Path(os.path.realpath(path))
+    try:
+        _write(target, text)
+    except OSError as error:  # of a full disk it names no file, of another error the temporary one
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _write(target: Path, text: str) -> None:
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")
         return

@@ -149,8 +149,9 @@ class _ExpectSize(nn.Module):
         height, width = _size_px(picture)
         if (height, width) != (self.size_px, self.size_px):
             raise ValueError(
-                f'crop="none" expected pictures of {self.size_px}x{self.size_px} px, got {height}x{width} (height x '
-                'width); crop="random_resized" takes any size'
+                f"expected pictures of exactly {self.size_px}x{self.size_px} px where nothing is cropped, got "
+                f'{height}x{width} (height x width); a random resized crop (crop="random_resized", or --augment standard '
+                "of a command) takes any size"
             )
         return picture
 

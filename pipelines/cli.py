@@ -13,6 +13,8 @@ from freqlearn.pipelines.arguments import Command, UsageError, parse
 # What the extra `train` brings; one of them missing means that the extra is.
 _EXTRA = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotlib", "rich", "yaml", "docstring_parser")
 
+# How torch says that a loader process could not hand over its batch; containers often have 64 MB for all of them.
+_NO_SHARED_MEMORY = ("out of shared memory", "unable to resize file", "unable to write to file </torch_")
 
 COMMANDS: dict[str, Command] = {
     "stats": Command(
@@ -82,9 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         return _fail(_one_line(error), 2, debug)
     except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":
-            raise
-        return _fail("the device's memory is exhausted; use a smaller --batch-size", 2, debug)
+        if type(error).__name__ == "OutOfMemoryError":
+            return _fail("the device's memory is exhausted; use a smaller --batch-size", 2, debug)
+        if any(sign in str(error) for sign in _NO_SHARED_MEMORY):
+            return _fail("loader processes lack shared memory (/dev/shm); enlarge it, or use --workers 0", 2, debug)
+        raise
 
 
 def _run(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from freqlearn.indexing import NUM_CHANNELS
 from freqlearn.pipelines.options import Accelerator, OnBadImage, TrainOptions
 from freqlearn.pipelines.rank_options import RankOptions
 
@@ -173,6 +174,8 @@ def heatmap(importance: Path, *, output: Path | None = None, top: int = 24) -> N
     from freqlearn.pipelines.heatmap import draw
     from freqlearn.pipelines.importance import Importance
 
+    if not 1 <= top <= NUM_CHANNELS:
+        raise ValueError(f"top must be 1 to {NUM_CHANNELS} channels, got {top}")
     loaded = Importance.load(importance)
     folder = output or (importance if importance.is_dir() else importance.parent)
     for path in draw(loaded, folder, selected=loaded.top(top)):

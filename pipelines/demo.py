@@ -53,6 +53,8 @@ def demo(
     for name, value, least in (("top", top, 1), ("size_px", size_px, 8), ("epochs", epochs, 1), ("seeds", seeds, 0)):
         if value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
+    if photos is not None:
+        open_data(photos, seed=seed)  # a mistake in the folder is said before anything is written
     begin = time.perf_counter()
     _prepare(output)
     with divided_cores(workers) as workers:

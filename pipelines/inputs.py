@@ -11,7 +11,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
-from freqlearn.pipelines.importance import Importance
+from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, TrainOptions
@@ -95,14 +95,14 @@ def read_channels(text: str, *, top: int | None = None) -> ChannelSet:
     """A ChannelSet as `freqlearn.channel_text.parse_channels` reads it, or the top of an importance file.
 
     Args:
-        text: "24", "all", "0-63", a JSON file, ...
-        top: How many channels to take of an importance file; only for that.
+        text: "24", "all", "0-63", a JSON file, the folder of a ranking, ...
+        top: How many channels to take of an importance; only for that.
 
     Raises:
         ValueError: If the text means no channels, or `top` is missing or out of place.
     """
     try:
-        importance = text.endswith(".json") and _is_importance(Path(text))
+        importance = Path(text, JSON_NAME).is_file() or (text.endswith(".json") and _is_importance(Path(text)))
         if importance and top is None:
             raise ValueError("an importance ranks all channels; say with top how many of them to take")
         if importance and top is not None:

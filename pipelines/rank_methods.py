@@ -94,7 +94,7 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbac
         resumed = output / LAST if options.resume and (output / LAST).is_file() else None
         if resumed is not None:
             _check_same_files(read_header(resumed), folders.train, resumed)
-        with quiet_lightning():
+        with quiet_lightning(output):
             trainer.fit(classifier, data, ckpt_path=resumed, weights_only=True)
             facts = _accuracy(trainer, classifier, folders.val, options, spec)
         sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)

@@ -127,8 +127,9 @@ def _fresh(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArr
     for name in (JSON_NAME, LAST):
         if (folder / name).exists():
             raise ValueError(f"{folder}: holds another ranking ({name}); choose another output, or resume that one")
+    chosen = _choose_spec(options)
     folder.mkdir(parents=True, exist_ok=True)  # before the files are measured, which takes time
-    spec, variance = _spec(options, folders)
+    spec, variance = _measured(options, folders, chosen)
     spec.save(folder / SPEC)
     atomic.write_text(folder / CONFIG, yaml.safe_dump(options.plain() | {"output": str(folder)}, sort_keys=False))
     return spec, variance
@@ -146,7 +147,7 @@ def _resumed(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDA
                 f"ranking keeps its options: use --config {config}"
             )
     if options.method == "energy":  # nothing was trained, and spec.json does not keep the variance of constant channels
-        return _spec(options, folders)
+        return _measured(options, folders, _choose_spec(options))
     spec = InputSpec.load(options.folder / SPEC)
     return spec, np.square(np.asarray(spec.std))
 
@@ -161,13 +162,17 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _spec(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
-    """The spec of all 192 channels, and (192,) float64 their variances."""
+def _choose_spec(options: RankOptions) -> InputSpec:
+    """The spec of all 192 channels; not standardised yet if none was given."""
     if options.spec is not None:
         given = read_spec(options.spec)
         if given.channels is None or len(given.channels) != len(ChannelSet.all()):
             raise ValueError(f"{options.spec}: expected a spec of all 192 channels to rank, got {given}")
-    spec = choose_spec(options.training())
+    return choose_spec(options.training())
+
+
+def _measured(options: RankOptions, folders: DataFolders, spec: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
+    """The spec with mean and std, and (192,) float64 the channels' variances."""
     if options.spec is not None:
         return spec, np.square(np.asarray(spec.std))
     # Those kept that never vary (Cb and Cr of gray pictures): they rank last.

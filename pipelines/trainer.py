@@ -201,8 +201,11 @@ def device_of(accelerator: str) -> torch.device:
 
 
 @contextmanager
-def quiet_lightning() -> Iterator[None]:
+def quiet_lightning(output: Path | None = None) -> Iterator[None]:
     """Run a trainer without what a user of freqlearn cannot act on; warnings of other kinds and errors come through.
+
+    Args:
+        output: Where it writes, for the error of a full disk, which names no file.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C in a training; the message says what was saved.
@@ -216,6 +219,10 @@ def quiet_lightning() -> Iterator[None]:
             for pattern in _NOISE:
                 warnings.filterwarnings("ignore", message=pattern)
             yield
+    except OSError as error:
+        if error.filename is not None or output is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(output)) from error
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from None
     except SystemExit as leave:

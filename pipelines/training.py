@@ -125,7 +125,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         )
         _announce(options, folders, header)
         begin = time.perf_counter()
-        with quiet_lightning():
+        with quiet_lightning(output):
             trainer.fit(classifier, data, ckpt_path=output / LAST if options.resume else None, weights_only=True)
             accuracy = _best_accuracy(trainer, classifier, data, output)
     return TrainResult(

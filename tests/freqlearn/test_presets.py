@@ -97,7 +97,7 @@ def test_no_crop_takes_files_of_the_exact_size_as_they_are(make_jpeg):
 
 @pytest.mark.parametrize("spec", [DCT, RGB], ids=["dct", "rgb"])
 def test_no_crop_of_another_size_says_what_to_do(spec, make_jpeg):
-    with pytest.raises(ValueError, match=r"64x64 px, got 64x72 \(height x width\).*random_resized"):
+    with pytest.raises(ValueError, match=r"exactly 64x64 px .* got 64x72 \(height x width\).*random_resized"):
         presets.classification_train(spec, crop="none")(make_jpeg(64, 72))
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -165,6 +166,14 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param("stats DATA --resize x", "--resize: expected int or 'auto' or 'none', got x", id="choice"),
         pytest.param("rank --data TMP/none", "no such folder", id="rank missing folder"),
         pytest.param("heatmap TMP/none.json", "none.json", id="missing importance"),
+        pytest.param("heatmap TMP/none.json --top 0", "top must be 1 to 192", id="heatmap top 0"),
+        pytest.param("demo TMP/none", "no such folder", id="demo missing folder"),
+        pytest.param(
+            "stats DATA --size 32 -o /dev/full --no-progress",
+            "/dev/full: No space left",
+            id="disk full",
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full"),
+        ),
         pytest.param("info", "required: files", id="info without files"),
     ],
 )
@@ -263,6 +272,32 @@ def test_missing_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "jsonargparse", None)
     assert main(["train", "--data", data]) == 2
     assert capsys.readouterr().err == "freqlearn: jsonargparse is missing: pip install 'freqlearn[train]'\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "run: No space left on device"),
+        (RuntimeError("unable to resize file </torch_1_2> to the right size: No space left"), "--workers 0"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "smaller --batch-size"),
+    ],
+)
+def test_exhausted_machines_get_one_line(
+    error: Exception,
+    message: str,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Classifier, "training_step", fail)
+    assert main(["train", "--data", data, "--output", str(tmp_path / "run"), "--batch-size", "8", *QUICK]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("freqlearn: ")
+    assert message in last
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, trained: TrainResult) -> None:

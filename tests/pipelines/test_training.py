@@ -301,6 +301,7 @@ def test_top_of_an_importance_file(tmp_path: Path) -> None:
     values[[5, 70, 150]] = torch.tensor([0.9, 0.5, 0.7], dtype=torch.float64)
     path, _ = Importance(values.numpy(), "gate").save(tmp_path)
     assert set(read_channels(str(path), top=2)) == {5, 150}
+    assert read_channels(str(tmp_path), top=2) == read_channels(str(path), top=2)
     with pytest.raises(ValueError, match="say with top how many"):
         read_channels(str(path))
 
