@@ -20,7 +20,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     target = Path(os.path.realpath(path))
     try:
         _write(target, text)
-    except OSError as error:  # of a full disk it names no file, of another error the temporary one
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # A full disk's error names no file, others name the temporary one.
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 

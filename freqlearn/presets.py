@@ -150,8 +150,8 @@ class _ExpectSize(nn.Module):
         if (height, width) != (self.size_px, self.size_px):
             raise ValueError(
                 f"expected pictures of exactly {self.size_px}x{self.size_px} px where nothing is cropped, got "
-                f'{height}x{width} (height x width); a random resized crop (crop="random_resized", or --augment standard '
-                "of a command) takes any size"
+                f"{height}x{width} (height x width); a random resized crop takes any size: "
+                'crop="random_resized", on the command line --augment standard'
             )
         return picture
 
