@@ -19,8 +19,8 @@ std::string three_components(const Frame& frame, const ApplicationData& data, Wa
   if (data.adobe_transform) {
     if (*data.adobe_transform == 0) return "RGB";
     if (*data.adobe_transform != 1) {
-      warnings.add(join("Adobe colour transform: expected 0 or 1 for three components, got ", *data.adobe_transform,
-                        "; read as YCbCr"));
+      warnings.add("Adobe colour transform: expected 0 or 1 for three components, got ", *data.adobe_transform,
+                   "; read as YCbCr");
     }
     return "YCbCr";
   }
@@ -31,8 +31,8 @@ std::string three_components(const Frame& frame, const ApplicationData& data, Wa
 std::string four_components(const ApplicationData& data, Warnings& warnings) {
   if (data.adobe_transform.value_or(0) == 0) return "CMYK";
   if (*data.adobe_transform != 2) {
-    warnings.add(join("Adobe colour transform: expected 0 or 2 for four components, got ", *data.adobe_transform,
-                      "; read as YCCK"));
+    warnings.add("Adobe colour transform: expected 0 or 2 for four components, got ", *data.adobe_transform,
+                 "; read as YCCK");
   }
   return "YCCK";
 }

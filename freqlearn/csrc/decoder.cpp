@@ -16,6 +16,9 @@
 namespace freqlearn {
 namespace {
 
+// A segment takes 32 bytes in memory and may take 2 in a file, which must not decide how many are kept.
+constexpr std::size_t kSpareSegments = 64;
+
 enum class Depth { headers, structure, coefficients };
 
 IntervalDecoder interval_decoder(const Frame& frame, const ScanHeader& scan) {
@@ -133,7 +136,7 @@ bool Decoder::handle(const Segment& segment) {
   const bool is_application = segment.code >= marker::APP0 && segment.code <= marker::APP15;
   if (is_application && !progression_) parse_application(segment, application_);
   if (marker::is_restart(segment.code)) {
-    warnings_.add(join("restart marker outside of a scan, at byte ", segment.offset));
+    warnings_.add("restart marker outside of a scan, at byte ", segment.offset);
   }
   return true;  // COM, DAC (arithmetic conditioning, unused here), TEM
 }
@@ -154,8 +157,8 @@ void Decoder::handle_restart_interval(const Segment& segment) {
 // Only files whose frame header has no height need DNL, and those are refused; libjpeg ignores it altogether.
 void Decoder::handle_line_count(const Segment& segment) {
   if (segment.payload.size() != 2 || !frame_ || segment.u16(0) == frame_->height) return;
-  warnings_.add(join("DNL marker at byte ", segment.offset, ": expected the frame header's height of ", frame_->height,
-                     ", which is kept, got ", segment.u16(0)));
+  warnings_.add("DNL marker at byte ", segment.offset, ": expected the frame header's height of ", frame_->height,
+                ", which is kept, got ", segment.u16(0));
 }
 
 void Decoder::handle_end(const Segment& segment) {
@@ -165,12 +168,12 @@ void Decoder::handle_end(const Segment& segment) {
          has_end_marker_ ? "image" : "file");
   }
   if (!has_end_marker_) {
-    warnings_.add(join("missing EOI marker at byte ", segment.offset));
+    warnings_.add("missing EOI marker at byte ", segment.offset);
   } else if (segment.next < data_.size()) {
     const Bytes rest = data_.subspan(segment.next);
     const bool picture = rest.size() >= 3 && rest[0] == 0xFF && rest[1] == marker::SOI && rest[2] == 0xFF;
-    warnings_.add(join(rest.size(), picture ? " bytes of a further picture" : " bytes", " after EOI, at byte ",
-                       segment.next, ", are not read"));
+    warnings_.add(rest.size(), picture ? " bytes of a further picture" : " bytes", " after EOI, at byte ",
+                  segment.next, ", are not read");
   }
 }
 
@@ -228,7 +231,9 @@ void Decoder::read_scan(const ScanHeader& header, std::size_t data_offset) {
     if (!plane.allocated()) plane = Plane(component.component->rows, component.component->cols);
     if (!header.is_dc()) plane.allocate_masks();
   }
-  entropy_data_.read(data_, data_offset);
+  // Segments beyond the scan's intervals are of use only where damage repeated some.
+  const std::size_t intervals = scan.intervals(restart_interval_);
+  entropy_data_.read(data_, data_offset, 2 * intervals + kSpareSegments);
   offset_ = entropy_data_.end_offset();
   result_.complete &= decode_scan(scan, interval_decoder(*frame_, header), entropy_data_, restart_interval_, strict_,
                                   warnings_);

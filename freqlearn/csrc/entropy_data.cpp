@@ -35,7 +35,7 @@ std::size_t end_of_entropy_data(Bytes data, std::size_t begin) {
   }
 }
 
-void EntropyData::read(Bytes data, std::size_t begin) {
+void EntropyData::read(Bytes data, std::size_t begin, std::size_t max_segments) {
   data_ = data;
   // Looked for first, as gigabytes of something else may follow a picture.
   end_offset_ = end_of_entropy_data(data, begin);
@@ -44,6 +44,7 @@ void EntropyData::read(Bytes data, std::size_t begin) {
     copy_.reset(new std::uint8_t[needed]);  // not zeroed, as a vector would be
     capacity_ = needed;
   }
+  cropped_ = false;
   segments_.assign(1, EntropySegment{.begin = 0, .end = 0, .file_offset = begin, .restart = -1});
   // Not past that end, whatever is found now: another thread may be writing to the caller's buffer.
   const Bytes scan = data.first(end_offset_);
@@ -59,6 +60,7 @@ void EntropyData::read(Bytes data, std::size_t begin) {
     }
     segments_.back().end = size;
     if (!marker::is_restart(escape.code)) break;
+    if ((cropped_ = segments_.size() == max_segments)) break;
     segments_.push_back({.begin = size, .end = size, .file_offset = begin, .restart = escape.code - marker::RST0});
   }
   std::memset(copy_.get() + size, 0, kReadAhead);

@@ -24,10 +24,12 @@ std::size_t end_of_entropy_data(Bytes data, std::size_t begin);
 // Reused for every scan of a file, so that a file of many scans allocates once.
 class EntropyData {
  public:
-  // Copies the scan whose data begin at `begin`.
-  void read(Bytes data, std::size_t begin);
+  // Copies the scan whose data begin at `begin`, up to the restart marker that would open one segment too many.
+  void read(Bytes data, std::size_t begin, std::size_t max_segments);
 
   [[nodiscard]] const std::vector<EntropySegment>& segments() const { return segments_; }
+  // Whether there are more segments than that.
+  [[nodiscard]] bool cropped() const { return cropped_; }
   // Offset of the marker that ended the data, or the file's size.
   [[nodiscard]] std::size_t end_offset() const { return end_offset_; }
   [[nodiscard]] BitReader reader(const EntropySegment& segment) const {
@@ -42,6 +44,7 @@ class EntropyData {
   std::size_t capacity_ = 0;
   std::vector<EntropySegment> segments_;
   std::size_t end_offset_ = 0;
+  bool cropped_ = false;
 };
 
 }  // namespace freqlearn

@@ -27,7 +27,7 @@ void parse_quant_tables(const Segment& segment, QuantSlots& slots, Warnings& war
       has_zero |= table[place] == 0;
       at += width;
     }
-    if (has_zero) warnings.add(join("quantisation table ", index, " has zeros, at byte ", offset));
+    if (has_zero) warnings.add("quantisation table ", index, " has zeros, at byte ", offset);
     slots[static_cast<std::size_t>(index)] = table;
   }
 }

@@ -35,7 +35,7 @@ class IntervalReader {
  private:
   void report(ErrorKind kind, std::size_t offset, const std::string& what) {
     if (strict_) fail(kind, offset, what);
-    warnings_.add(join(what, " at byte ", offset));
+    warnings_.add(what, " at byte ", offset);
     complete_ = false;
   }
 
@@ -80,16 +80,16 @@ void IntervalReader::decode(const EntropySegment& segment, std::size_t first, st
     return;
   }
   if (const std::int64_t left = bits.bits_left() / 8; left > 0) {
-    warnings_.add(join(left, " bytes after the blocks of a scan or restart interval, at byte ",
-                       data_.file_offset(segment, bits.bytes_taken())));
+    warnings_.add(left, " bytes after the blocks of a scan or restart interval, at byte ",
+                  data_.file_offset(segment, bits.bytes_taken()));
   }
 }
 
 void IntervalReader::finish() {
   const auto& segments = data_.segments();
   if (next_ < segments.size()) {
-    warnings_.add(join(segments.size() - next_, " restart markers after the blocks of a scan, at byte ",
-                       segments[next_].file_offset - 2));
+    warnings_.add(data_.cropped() ? "more than " : "", segments.size() - next_,
+                  " restart markers after the blocks of a scan, at byte ", segments[next_].file_offset - 2);
   }
 }
 
@@ -137,7 +137,7 @@ bool decode_scan(Scan& scan, IntervalDecoder decode_interval, const EntropyData&
     }
   }
   reader.finish();
-  if (lost > 0) warnings.add(join(lost, " of ", scan.mcus, " MCUs are missing, before byte ", data.end_offset()));
+  if (lost > 0) warnings.add(lost, " of ", scan.mcus, " MCUs are missing, before byte ", data.end_offset());
   return reader.complete() && lost == 0;
 }
 

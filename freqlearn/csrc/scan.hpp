@@ -31,6 +31,11 @@ struct Scan {
   std::vector<ScanComponent> components;
   std::array<std::optional<HuffmanTable>, 4> dc_tables, ac_tables;
 
+  // Restart intervals of `restart_interval` MCUs; 0 means one of them all.
+  [[nodiscard]] std::size_t intervals(std::size_t restart_interval) const {
+    return restart_interval > 0 ? (mcus + restart_interval - 1) / restart_interval : 1;
+  }
+
   // Throws if a table that this scan needs is missing or invalid.
   Scan(const ScanHeader& header, const Frame& frame, std::vector<Plane>& planes, const HuffmanSlots& slots);
   Scan(const Scan&) = delete;

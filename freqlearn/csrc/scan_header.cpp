@@ -24,7 +24,7 @@ void check_spectral(const ScanHeader& scan, const Frame& frame, std::size_t offs
   if (!frame.progressive()) {
     // libjpeg: "there are some baseline files out there with all zeroes in these bytes".
     if (begin != 0 || end != 63 || high != 0 || low != 0) {
-      warnings.add(join("sequential scan: expected coefficients 0 to 63, bits 0 to 0, ", got, ", at byte ", offset));
+      warnings.add("sequential scan: expected coefficients 0 to 63, bits 0 to 0, ", got, ", at byte ", offset);
     }
     return;
   }
@@ -63,7 +63,7 @@ ScanHeader parse_scan_header(const Segment& segment, const Frame& frame, Warning
            ac_table);
     }
     if (!scan.selections.empty() && *component < scan.selections.back().component) {
-      warnings.add(join("scan header: expected components in the order of the frame, got another, at byte ", offset));
+      warnings.add("scan header: expected components in the order of the frame, got another, at byte ", offset);
     }
     scan.selections.push_back({.component = *component, .dc_table = dc_table, .ac_table = ac_table});
     blocks += frame.components[*component].h * frame.components[*component].v;
@@ -105,8 +105,8 @@ void Progression::add(const ScanHeader& scan, Warnings& warnings) {
       bits[k] = static_cast<std::int8_t>(scan.approx_low);
     }
     if (!follows) {
-      warnings.add(join("progressive scan at byte ", scan.offset, " of component ", selection.component,
-                        " does not follow from the scans before it"));
+      warnings.add("progressive scan at byte ", scan.offset, " of component ", selection.component,
+                   " does not follow from the scans before it");
     }
   }
 }

@@ -33,7 +33,7 @@ Segment next_segment(Bytes data, std::size_t offset, Warnings& warnings) {
   Segment segment;
   segment.offset = find_marker(data, offset);
   if (const std::size_t stray = count_stray_bytes(data, offset, segment.offset); stray > 0) {
-    warnings.add(join(stray, " stray bytes before a marker, at byte ", offset));
+    warnings.add(stray, " stray bytes before a marker, at byte ", offset);
   }
   if (segment.offset == data.size()) {
     segment.next = data.size();

@@ -5,14 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "error.hpp"
+
 namespace freqlearn {
 
-// A damaged file can give one entry a restart interval, so only the first are kept and the rest counted.
+// A damaged file can give one entry every few bytes, so only the first are written, and the rest counted.
 class Warnings {
  public:
-  void add(std::string text) {
+  template <class... Parts>
+  void add(const Parts&... parts) {
     if (texts_.size() < kKept) {
-      texts_.push_back(std::move(text));
+      texts_.push_back(join(parts...));
     } else {
       ++dropped_;
     }

@@ -185,6 +185,20 @@ def test_memory_is_given_back(make_jpeg):
     assert run_limited(code, mebibytes=64).strip() == "done"
 
 
+def test_restart_markers_take_no_memory():
+    """Eight megabytes of restart markers after the one block, which is all that the picture has."""
+    jpeg = claim(BASELINE, (8, 8), 1, b"\0")
+    code = f"""
+        jpeg = {jpeg[:-2]!r} + bytes([255, 208]) * 2**22 + {EOI!r}
+        for strict in (True, False):
+            print(_native.decode(jpeg, strict=strict, max_pixels=64).warnings)
+    """
+    lines = run_limited(code, mebibytes=64).splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "more than 65 restart markers after the blocks of a scan" in line
+
+
 def test_info_does_not_hold_the_planes(make_jpeg):
     jpeg = make_jpeg(800, 800, sampling="4:4:4", quality=50)
     code = f"""
