@@ -51,11 +51,11 @@ class NotJpegError(JpegError):
 
 
 class MalformedJpegError(JpegError):
-    """The file breaks a rule of the JPEG standard (ITU-T T.81)."""
+    """The file breaks a rule of the JPEG standard (ITU-T T.81); `strict=False` keeps what can be read, if anything."""
 
 
 class TruncatedJpegError(MalformedJpegError):
-    """The file ends, or a scan ends, before what its headers promise; `strict=False` keeps what is there."""
+    """The file ends, or a scan ends, before what its headers promise; `strict=False` keeps what is there, if anything."""
 
 
 class UnsupportedJpegError(JpegError):
