@@ -55,7 +55,7 @@ class MalformedJpegError(JpegError):
 
 
 class TruncatedJpegError(MalformedJpegError):
-    """The file ends, or a scan ends, before what its headers promise; `strict=False` keeps what is there, if anything."""
+    """The file ends, or a scan ends, before what was promised; `strict=False` keeps what is there, if anything."""
 
 
 class UnsupportedJpegError(JpegError):
