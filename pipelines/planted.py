@@ -19,6 +19,7 @@ import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from freqlearn import atomic, dct
 from freqlearn.channels import ChannelSet
@@ -206,7 +207,7 @@ def _write_files(planted: Planted) -> None:
     generator = torch.Generator().manual_seed(planted.seed)
     per_class = planted.train_per_class + planted.val_per_class
     # libjpeg releases the GIL; the pool overlaps it with making the next pictures.
-    with ThreadPoolExecutor() as pool:
+    with _large_files(planted.size_px), ThreadPoolExecutor() as pool:
         for number, name in enumerate(planted.classes):
             own = planted.channels[number - 1] if number else None
             for split in ("train", "val"):
@@ -264,6 +265,17 @@ def _draw_encoding(generator: torch.Generator) -> dict[str, Any]:
         "optimize": bool(one_of((0, 1))),
         "restart_marker_rows": one_of((0, 0, 1)),
     }
+
+
+@contextmanager
+def _large_files(size_px: int) -> Iterator[None]:
+    """Give Pillow room for noise: of an optimised file it expects one or two bytes a pixel, and fails above."""
+    before = ImageFile.MAXBLOCK
+    ImageFile.MAXBLOCK = max(before, 4 * size_px**2)
+    try:
+        yield
+    finally:
+        ImageFile.MAXBLOCK = before
 
 
 def _save(path: Path, samples: NDArray[np.uint8], encoding: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from scipy.fft import dctn
 
 from freqlearn.channels import ChannelSet
@@ -156,6 +156,14 @@ def test_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(ValueError, match="one with other files"):
         planted.write(tmp_path, plants=1, size_px=16)
+
+
+def test_large_pictures_can_be_written(tmp_path: Path) -> None:
+    before = ImageFile.MAXBLOCK
+    data = planted.write(tmp_path / "data", plants=1, train_per_class=8, val_per_class=1, size_px=448)
+    sizes = [path.stat().st_size for path in data.root.rglob("*.jpg")]
+    assert max(sizes) > 448**2, "more than Pillow reserves for an optimised file"
+    assert before == ImageFile.MAXBLOCK
 
 
 def test_continues_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
