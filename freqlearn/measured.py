@@ -1,7 +1,7 @@
 """Mean and standard deviation of the 192 channels over photos of ImageNet, measured with this package.
 
-Made by ``freqlearn stats $FREQLEARN_DATA/imagenet-sample --size 448 -o spec.json`` (and 896), rounded to 6 digits: 400
-original ImageNet files, each of another class, short side resized to 8/7 of the size and centre cropped. Only these
+Made by ``freqlearn stats $FREQLEARN_DATA/imagenet-sample --size-px 448 -o spec.json`` (and 896), rounded to 6 digits:
+400 original ImageNet files, each of another class, short side resized to 8/7 of the size and centre cropped. Only these
 numbers come from the photos. 400 are few: the standard error of Y(0,0)'s mean is 13, and two halves of the files differ
 by up to 7 % in the std of a channel of DCT-24 and by up to 22 % in that of any channel.
 

@@ -18,8 +18,8 @@ def stats(
     data: Path,
     output: Path | None = None,
     *,
-    size: int = 448,
-    resize: int | Literal["auto", "none"] = "auto",
+    size_px: int = 448,
+    resize_px: int | Literal["auto", "none"] = "auto",
     channels: str = "all",
     sample: int | None = None,
     seed: int = 0,
@@ -37,9 +37,9 @@ def stats(
     Args:
         data: Folder; images are found at any depth.
         output: File to write: an InputSpec (JSON), for --spec of train and rank. Without it the result is only printed.
-        size: Height and width of the picture after the crop, in pixels; a multiple of 8.
-        resize: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), none does not resize (for
-            files of at least the size).
+        size_px: Height and width of the picture after the crop, in pixels; a multiple of 8.
+        resize_px: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), none does not resize
+            (for files of at least the size).
         channels: all; 24, 32, 48 or 64 (DCTNet's sets); Y, Cb or Cr; zigzag-16-4-4; a list such as 0-15,64,128; or a
             JSON file of a channel set.
         sample: Measure at most this many images, chosen at random; all by default.
@@ -54,8 +54,8 @@ def stats(
     result = run(
         data,
         output,
-        size=size,
-        resize=resize,
+        size_px=size_px,
+        resize_px=resize_px,
         channels=channels,
         sample=sample,
         seed=seed,

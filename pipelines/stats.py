@@ -57,8 +57,8 @@ def stats(
     data: str | Path,
     output: str | Path | None = None,
     *,
-    size: int = 448,
-    resize: int | Literal["auto", "none"] = "auto",
+    size_px: int = 448,
+    resize_px: int | Literal["auto", "none"] = "auto",
     channels: str = "all",
     sample: int | None = None,
     seed: int = 0,
@@ -76,9 +76,9 @@ def stats(
     Args:
         data: Folder; images are found at any depth.
         output: InputSpec to write (JSON), in one step at the end; nothing is written if None.
-        size: Size of the picture after the crop, in pixels, a multiple of 8.
-        resize: Short side before the crop, in pixels; "auto" is 8/7 of the size (512 for 448), "none" does not resize
-            (for files that have exactly the size).
+        size_px: Size of the picture after the crop, in pixels, a multiple of 8.
+        resize_px: Short side before the crop, in pixels; "auto" is 8/7 of the size (512 for 448), "none" does not
+            resize (for files of at least the size).
         channels: Which channels, as `freqlearn.channel_text.parse_channels` reads them: "all", "24", "zigzag-16-4-4",
             "0-63,64,128", "Y", a JSON file, ...
         sample: Measure at most this many images, chosen at random; all if None.
@@ -95,7 +95,7 @@ def stats(
         ValueError: If there are no images, a size is wrong, or an image cannot be read.
     """
     chosen = parse_channels(channels)
-    spec = InputSpec.unstandardised(chosen, size, _resize_px(size, resize))
+    spec = InputSpec.unstandardised(chosen, size_px, _short_side(size_px, resize_px))
     if output is not None:
         output = Path(output)
         if not output.parent.is_dir():
@@ -116,7 +116,7 @@ def stats(
         path, why = measurement.skipped[0]
         raise ValueError(f"{data}: none of {len(paths)} images could be read; the first: {path}: {why}")
     result = statistics.to_spec(
-        chosen, size, spec.resize_px, std=std, source=_source(statistics, std, sample=len(paths) < every, seed=seed)
+        chosen, size_px, spec.resize_px, std=std, source=_source(statistics, std, sample=len(paths) < every, seed=seed)
     )
     if output is not None:
         result.save(output)
@@ -158,10 +158,10 @@ def _measured(
     return now
 
 
-def _resize_px(size: int, resize: int | Literal["auto", "none"]) -> int | None:
-    if resize == "none":
+def _short_side(size_px: int, resize_px: int | Literal["auto", "none"]) -> int | None:
+    if resize_px == "none":
         return None
-    return usual_resize_px(size) if resize == "auto" else resize
+    return usual_resize_px(size_px) if resize_px == "auto" else resize_px
 
 
 def _source(statistics: ChannelStatistics, std: Deviation, *, sample: bool, seed: int) -> str:

@@ -126,7 +126,6 @@ def make_trainer(
     monitor: str | None = "val/accuracy",
     precision: Precision = "auto",
     accelerator: str = "auto",
-    devices: int | str = 1,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
 ) -> L.Trainer:
@@ -139,7 +138,6 @@ def make_trainer(
         monitor: Metric that best.ckpt has the highest value of; None writes no best.ckpt.
         precision: "auto" is bf16-mixed on a GPU that has it, and 32-true elsewhere.
         accelerator: "auto", "cpu", "gpu" or "mps".
-        devices: Number of devices.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
 
@@ -173,7 +171,7 @@ def make_trainer(
                 max_epochs=epochs,
                 max_steps=-1 if max_steps is None else max_steps,
                 accelerator=accelerator,
-                devices=devices,
+                devices=1,
                 precision=_resolve_precision(precision, accelerator),
                 logger=loggers or False,
                 callbacks=all_callbacks,

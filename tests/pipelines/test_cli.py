@@ -47,7 +47,8 @@ def data(two_classes: Path) -> str:
 
 def test_whole_path(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, spec = tmp_path / "run", tmp_path / "spec.json"
-    assert main(["stats", f"{data}/train", "-o", str(spec), "--size", "32", "--resize", "none", "--no-progress"]) == 0
+    measure = ["stats", f"{data}/train", "-o", str(spec), "--size-px", "32", "--resize-px", "none", "--no-progress"]
+    assert main(measure) == 0
     train = ["train", "--data", data, "--spec", str(spec), "--channels", "48", "--epochs", "2", "--batch-size", "8"]
     assert (
         main([*train, "--model=small", "--workers=0", "--output", str(run), "--augment", "flip", "--progress=false"])
@@ -163,13 +164,13 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param("predict CKPT x.jpg --top 0", "at least 1", id="top 0"),
         pytest.param("predict TMP/bad.json x.jpg", "not a", id="predict bad checkpoint"),
         pytest.param("stats TMP/none", "missing", id="stats missing folder"),
-        pytest.param("stats DATA --resize x", "--resize: expected int or 'auto' or 'none', got x", id="choice"),
+        pytest.param("stats DATA --resize-px x", "--resize-px: expected int or 'auto' or 'none', got x", id="choice"),
         pytest.param("rank --data TMP/none", "no such folder", id="rank missing folder"),
         pytest.param("heatmap TMP/none.json", "none.json", id="missing importance"),
         pytest.param("heatmap TMP/none.json --top 0", "top must be 1 to 192", id="heatmap top 0"),
         pytest.param("demo TMP/none", "no such folder", id="demo missing folder"),
         pytest.param(
-            "stats DATA --size 32 -o /dev/full --no-progress",
+            "stats DATA --size-px 32 -o /dev/full --no-progress",
             "/dev/full: No space left",
             id="disk full",
             marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full"),
@@ -225,7 +226,9 @@ def test_bad_training_file_gets_one_line(
     bad = copy / "train" / "flat" / "4.jpg"
     bad.write_bytes(bad.read_bytes()[:300])
     spec = tmp_path / "spec.json"
-    assert main(["stats", f"{data}/train", "-o", str(spec), "--size", "32", "--resize=none", "--no-progress"]) == 0
+    assert (
+        main(["stats", f"{data}/train", "-o", str(spec), "--size-px", "32", "--resize-px=none", "--no-progress"]) == 0
+    )
     capsys.readouterr()
     arguments = ["--data", str(copy), "--spec", str(spec), "--output", str(tmp_path / "run"), "--workers", workers]
     assert main(["train", *arguments, "--model=small", "--augment=flip", "--batch-size=8", "--no-progress"]) == 2

@@ -114,7 +114,7 @@ def test_files_and_report(options: Options, two_classes: Path, tmp_path: Path, m
 
 
 def test_spec_of_stats_is_used(options: Options, two_classes: Path, tmp_path: Path) -> None:
-    stats(two_classes / "train", tmp_path / "spec.json", size=32, resize="none", progress=False)
+    stats(two_classes / "train", tmp_path / "spec.json", size_px=32, resize_px="none", progress=False)
     given = rank(options(method="energy", size_px=None, spec=str(tmp_path / "spec.json")))
     measured = rank(options(method="energy", output=tmp_path / "other"))
     assert given.importance.values == pytest.approx(measured.importance.values)

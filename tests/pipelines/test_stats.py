@@ -66,7 +66,7 @@ def test_statistics_of_exact_files_are_those_of_their_pixels(tmp_path):
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
     blocks = pictures.astype(float).reshape(5, 4, 8, 4, 8).transpose(0, 1, 3, 2, 4) - 128
     expected = dctn(blocks, axes=(3, 4), norm="ortho").reshape(-1, 64)
-    result = stats(tmp_path, size=32, resize="none", channels="Y", progress=False)
+    result = stats(tmp_path, size_px=32, resize_px="none", channels="Y", progress=False)
     # 1e-3: what the float32 operator is held to.
     np.testing.assert_allclose(result.spec.mean, expected.mean(axis=0), atol=1e-3)
     np.testing.assert_allclose(result.spec.std, expected.std(axis=0), atol=1e-3)
@@ -76,7 +76,7 @@ def test_statistics_of_exact_files_are_those_of_their_pixels(tmp_path):
 
 
 def test_default_geometry_is_evaluations(folder):
-    result = stats(folder, size=56, channels="24", progress=False)
+    result = stats(folder, size_px=56, channels="24", progress=False)
     assert (result.spec.size_px, result.spec.resize_px) == (56, 64)
     transform = classification_eval(InputSpec.unstandardised(ChannelSet.square(24), 56, 64))
     maps = [transform(path.read_bytes()) for path in find_images(folder)]
@@ -88,14 +88,14 @@ def test_default_geometry_is_evaluations(folder):
 @pytest.mark.parametrize(("size", "resize"), [(448, 512), (224, 256), (896, 1024)])
 def test_automatic_resize_is_the_usual_ratio(size, resize, tmp_path, make_jpeg):
     (tmp_path / "x.jpg").write_bytes(make_jpeg(40, 50))
-    assert stats(tmp_path, size=size, channels="0", progress=False).spec.resize_px == resize
+    assert stats(tmp_path, size_px=size, channels="0", progress=False).spec.resize_px == resize
 
 
 def test_threads_change_no_bit(folder, tmp_path):
     files = []
     for threads in (1, 2, 5):
         files.append(tmp_path / f"{threads}.json")
-        stats(folder, files[-1], size=64, threads=threads, progress=False)
+        stats(folder, files[-1], size_px=64, threads=threads, progress=False)
     assert files[0].read_bytes() == files[1].read_bytes() == files[2].read_bytes()
     loaded = InputSpec.load(files[0])
     assert loaded.channels == ChannelSet.all()
@@ -104,14 +104,14 @@ def test_threads_change_no_bit(folder, tmp_path):
 
 
 def test_published_kind_of_std_says_so(folder):
-    result = stats(folder, size=64, channels="24", std="image-means", progress=False)
+    result = stats(folder, size_px=64, channels="24", std="image-means", progress=False)
     np.testing.assert_array_equal(result.spec.std, result.statistics.std_of_image_means)
     assert "not of coefficients" in result.spec.source
 
 
 def test_sample_is_seeded(folder):
     def chosen(**options):
-        return stats(folder, size=64, channels="Y", progress=False, **options)
+        return stats(folder, size_px=64, channels="Y", progress=False, **options)
 
     first, again, other = (chosen(sample=4, seed=seed) for seed in (1, 1, 2))
     assert first.statistics.images == 4
@@ -124,7 +124,7 @@ def test_sample_is_seeded(folder):
 
 
 def test_same_sample_as_of_a_training_folder(two_classes):
-    result = stats(two_classes / "train", size=32, resize="none", sample=5, seed=3, progress=False)
+    result = stats(two_classes / "train", size_px=32, resize_px="none", sample=5, seed=3, progress=False)
     chosen = read_class_folder(two_classes / "train").sample(5, seed=3)
     transform = classification_eval(InputSpec.unstandardised(ChannelSet.all(), 32))
     one_by_one = ChannelStatistics(192)
@@ -139,9 +139,9 @@ def test_bad_file_is_named(folder, tmp_path):
     (tmp_path / "good.jpg").write_bytes((folder / "3.JPG").read_bytes())
     output = tmp_path / "spec.json"
     with pytest.raises(ValueError, match=r"broken\.jpg: .*--on-bad-image skip"):
-        stats(tmp_path, output, size=64, progress=False)
+        stats(tmp_path, output, size_px=64, progress=False)
     assert not output.exists()
-    result = stats(tmp_path, output, size=64, on_bad_image="skip", progress=False)
+    result = stats(tmp_path, output, size_px=64, on_bad_image="skip", progress=False)
     assert result.statistics.images == 1
     assert [path for path, _ in result.skipped] == [str(broken)]
     assert "skipped 1 files" in str(result)
@@ -151,17 +151,17 @@ def test_bad_file_is_named(folder, tmp_path):
 def test_only_bad_files_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"none of 1 images could be read; the first: .*a\.jpg: "):
-        stats(tmp_path, size=64, on_bad_image="skip", progress=False)
+        stats(tmp_path, size_px=64, on_bad_image="skip", progress=False)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 60}, "multiple of 8"),
-        ({"size": 64, "resize": 32}, "resize_px of at least"),
-        ({"size": 64, "channels": "low"}, "expected channels as"),
-        ({"size": 64, "threads": 0}, "at least one thread"),
-        ({"size": 64, "output": "/nowhere/spec.json"}, "/nowhere is none"),
+        ({"size_px": 60}, "multiple of 8"),
+        ({"size_px": 64, "resize_px": 32}, "resize_px of at least"),
+        ({"size_px": 64, "channels": "low"}, "expected channels as"),
+        ({"size_px": 64, "threads": 0}, "at least one thread"),
+        ({"size_px": 64, "output": "/nowhere/spec.json"}, "/nowhere is none"),
     ],
 )
 def test_wrong_options(folder, options, message):
@@ -172,28 +172,28 @@ def test_wrong_options(folder, options, message):
 def test_gray_pictures_have_no_chroma_to_standardise(tmp_path, make_jpeg):
     (tmp_path / "gray.jpg").write_bytes(make_jpeg(64, 64, sampling="gray"))
     with pytest.raises(ValueError, match=r"128 of 192 do not .*choose channels 0-63"):
-        stats(tmp_path, size=64, progress=False)
-    assert stats(tmp_path, size=64, channels="0-63", progress=False).spec.in_channels == 64
+        stats(tmp_path, size_px=64, progress=False)
+    assert stats(tmp_path, size_px=64, channels="0-63", progress=False).spec.in_channels == 64
 
 
 def test_a_crops_black_border_is_not_measured(folder):
     with pytest.raises(
         ValueError, match=r"0\.JPG: expected at least 72x72 px .*got 64x64 .*black border.*--on-bad-image skip"
     ):
-        stats(folder, size=72, resize="none", progress=False)
-    larger = stats(folder, size=64, resize="none", channels="Y", progress=False)  # x.png is 70x90
+        stats(folder, size_px=72, resize_px="none", progress=False)
+    larger = stats(folder, size_px=64, resize_px="none", channels="Y", progress=False)  # x.png is 70x90
     assert larger.statistics.images == 10
 
 
 def test_summary_can_be_read(folder):
-    text = str(stats(folder, size=64, progress=False))
+    text = str(stats(folder, size_px=64, progress=False))
     assert "192x8x8" in text
     assert "Y(0,0)" in text
     assert "and 184 more channels" in text
 
 
 def test_progress_goes_to_stderr(folder, capfd):
-    stats(folder, size=64, channels="0", progress=True)
+    stats(folder, size_px=64, channels="0", progress=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert "10/10" in err
@@ -259,7 +259,7 @@ def slow(spec):
 if sys.argv[3] == "slow":
     freqlearn.presets.classification_eval = slow
 try:
-    module.stats(sys.argv[1], sys.argv[2], size=64, threads=1, progress=False)
+    module.stats(sys.argv[1], sys.argv[2], size_px=64, threads=1, progress=False)
 except KeyboardInterrupt as error:
     print("STOPPED", error)
     sys.exit(130)
@@ -289,7 +289,7 @@ def test_interrupted_run_leaves_the_output_and_can_go_on(folder, tmp_path):
     subprocess.run([*command, "fast"], check=True)
     assert not partial.exists()
     fresh = tmp_path / "fresh.json"
-    stats(folder, fresh, size=64, progress=False)
+    stats(folder, fresh, size_px=64, progress=False)
     assert output.read_bytes() == fresh.read_bytes()
 
 
@@ -297,11 +297,11 @@ def test_partial_of_another_run_is_not_used(folder, tmp_path, caplog):
     output, partial = tmp_path / "spec.json", tmp_path / "spec.json.partial"
     other = {"run": "other", "done": 3, "skipped": [], "statistics": {}}
     partial.write_text(json.dumps({"format": "freqlearn.partial_statistics", "version": 1, **other}))
-    result = stats(folder, output, size=64, progress=False)
+    result = stats(folder, output, size_px=64, progress=False)
     assert "another run" in caplog.text
     assert result.statistics.images == 10
     partial.write_text("garbage")
-    stats(folder, output, size=64, progress=False)
+    stats(folder, output, size_px=64, progress=False)
     assert "cannot be read" in caplog.text
     assert not partial.exists()
 
