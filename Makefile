@@ -22,8 +22,8 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo test check lint types fuzz bench format clean
 
 help:
-	@echo "make demo    plant channels in JPEG files, find them again, train with them (about 3 minutes)"
-	@echo "make test    lint, types, tests and fuzzing (about 5 minutes)"
+	@echo "make demo    plant channels in JPEG files, find them again, train with them (3 to 4 minutes)"
+	@echo "make test    lint, types, tests and fuzzing (about 6 minutes)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    20,000 damaged JPEG files through the decoder under ASan and UBSan"
 	@echo "make bench   benchmarks; with real photos if FREQLEARN_DATA names a folder of them"
