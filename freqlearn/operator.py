@@ -166,10 +166,7 @@ def _picture(
     top, left = rows.aligned_block, cols.aligned_block
     if top is not None and left is not None:
         return _select(plane, slice(top, top + rows.blocks), slice(left, left + cols.blocks), flips, wanted, dtype)
-    v_list, v_place = _distinct([v for v, _ in wanted])
-    u_list, u_place = _distinct([u for _, u in wanted])
-    row_band = band(rows, v_list, flipped=flips[0], dtype=dtype)
-    col_band = band(cols, u_list, flipped=flips[1], dtype=dtype)
+    (row_band, v_place), (col_band, u_place) = _bands((rows, cols), flips, wanted, dtype)
     return _apply(plane, row_band, col_band, dtype).transpose(3, 1, 2, 0)[v_place, u_place]
 
 
@@ -181,19 +178,28 @@ def _coverage(
     dtype: Real,
 ) -> NDArray[np.floating]:
     """(len(wanted), H/8, W/8): the channels of "1 where the picture is, 0 in the padding"."""
-    rows, cols = axes(plane, geometry)
-    v_list, v_place = _distinct([v for v, _ in wanted])
-    u_list, u_place = _distinct([u for _, u in wanted])
-    down = band(rows, v_list, flipped=flips[0], dtype=dtype).coverage[:, v_place].T  # (C, H/8)
-    across = band(cols, u_list, flipped=flips[1], dtype=dtype).coverage[:, u_place].T  # (C, W/8)
+    (row_band, v_place), (col_band, u_place) = _bands(axes(plane, geometry), flips, wanted, dtype)
+    down = row_band.coverage[:, v_place].T  # (C, H/8)
+    across = col_band.coverage[:, u_place].T  # (C, W/8)
     product: NDArray[np.floating] = down[:, :, None] * across[:, None, :]
     return product
 
 
-def _distinct(frequencies: list[int]) -> tuple[tuple[int, ...], list[int]]:
-    """The frequencies once each, and the place of every given one among them."""
+def _bands(
+    both: tuple[Axis, Axis], flips: tuple[bool, bool], wanted: list[tuple[int, int]], dtype: Real
+) -> tuple[tuple[Band, list[int]], tuple[Band, list[int]]]:
+    """For rows and for columns: the band of the distinct frequencies in `wanted`, and the place of each wanted one."""
+    v_side, u_side = (
+        _band_of(axis, list(frequencies), flipped, dtype)
+        for axis, flipped, frequencies in zip(both, flips, zip(*wanted, strict=True), strict=True)
+    )
+    return v_side, u_side
+
+
+def _band_of(axis: Axis, frequencies: list[int], flipped: bool, dtype: Real) -> tuple[Band, list[int]]:
     distinct = sorted(set(frequencies))
-    return tuple(distinct), [distinct.index(frequency) for frequency in frequencies]
+    places = [distinct.index(frequency) for frequency in frequencies]
+    return band(axis, tuple(distinct), flipped=flipped, dtype=dtype), places
 
 
 def axes(plane: Plane, geometry: Geometry) -> tuple[Axis, Axis]:

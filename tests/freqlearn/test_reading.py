@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_checks import assert_same
 from PIL import Image
 
 import freqlearn as fl
@@ -23,22 +24,6 @@ def saved(image, kind, **options):
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def jpeg(make_jpeg):
-    return make_jpeg(37, 53, seed=1)
-
-
-@pytest.fixture(scope="module")
-def planes(jpeg, read_planes):
-    return read_planes(jpeg)[0]
-
-
-def assert_same(image, planes):
-    assert len(image.planes) == len(planes)
-    for ours, theirs in zip(image.planes, planes, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_pixel_errors_name_the_file(tmp_path):

@@ -6,26 +6,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from image_checks import assert_same
 from PIL import Image
 
 import freqlearn as fl
-
-
-@pytest.fixture(scope="module")
-def jpeg(make_jpeg):
-    return make_jpeg(37, 53, seed=1)
-
-
-@pytest.fixture(scope="module")
-def planes(jpeg, read_planes):
-    return read_planes(jpeg)[0]
-
-
-def assert_same(image, planes):
-    assert len(image.planes) == len(planes)
-    for ours, theirs in zip(image.planes, planes, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
 
 SOURCES = {
     "str": lambda path, data: str(path),
