@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.trainer import LAST, device_of, make_trainer, quiet_lightning
-from freqlearn.pipelines.training import train
+from freqlearn.pipelines.training import check_same_files, train
 from freqlearn.spec import InputSpec
 
 SPEC = "spec.json"
@@ -93,7 +92,7 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbac
         )
         resumed = output / LAST if options.resume and (output / LAST).is_file() else None
         if resumed is not None:
-            _check_same_files(read_header(resumed), folders.train, resumed)
+            check_same_files(read_header(resumed), folders.train, resumed)
         with quiet_lightning(output):
             trainer.fit(classifier, data, ckpt_path=resumed, weights_only=True)
             facts = _accuracy(trainer, classifier, folders.val, options, spec)
@@ -159,11 +158,3 @@ def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> DataLo
     return make_loader(
         ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, workers=options.workers or 0
     )
-
-
-def _check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
-    if header.training.get("fingerprint") != files.fingerprint():
-        raise ValueError(
-            f"{files.root}: not the {header.training.get('files')} files that {checkpoint} was trained on; a resumed "
-            "ranking needs the same ones"
-        )

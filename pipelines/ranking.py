@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 
 from freqlearn import atomic
 from freqlearn.channels import ChannelSet
-from freqlearn.indexing import label
+from freqlearn.indexing import COMPONENTS, label
 from freqlearn.pipelines import heatmap
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.folders import DataFolders, open_data
-from freqlearn.pipelines.importance import JSON_NAME, Importance
+from freqlearn.pipelines.importance import JSON_NAME, LOWEST_16, Importance
 from freqlearn.pipelines.inputs import choose_spec, measured_spec, read_spec
 from freqlearn.pipelines.rank_methods import SPEC, by_ablation, by_energy, by_gate
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.trainer import LAST
+from freqlearn.pipelines.training import CONFIG
 from freqlearn.spec import InputSpec
-
-CONFIG = "config.yaml"
 
 # What may differ between a run and its continuation.
 _FREE_ON_RESUME = {
@@ -66,8 +65,8 @@ class Ranking:
         order = [channel for channel in self.importance.ranking() if channel in self.selected]
         listed = [f"{label(channel)} {value[channel]:.3g}" for channel in order]
         rows = ["   ".join(f"{entry:<14}" for entry in listed[i : i + 6]).rstrip() for i in range(0, len(listed), 6)]
-        shares = self.importance.summary()
-        share_text = ", ".join(f"{share:.1%} in {name}" for name, share in shares.items() if not name.startswith("low"))
+        shares, lowest = self.importance.summary(), self.importance.share_of(LOWEST_16)
+        share_text = ", ".join(f"{shares[name]:.1%} in {name}" for name in COMPONENTS)
         files = "importance.json, importance.csv, heatmap.png, heatmap.svg, spec.json"
         return "\n".join(
             [
@@ -75,13 +74,10 @@ class Ranking:
                 f"({self.importance.unit}), on {images}{where['folder']}:",
                 *(f"  {row}" for row in rows),
                 self.selected.describe(),
-                f"Of all importance, {share_text}; {shares[_LOWEST]:.1%} in the lowest 16 frequencies (v, u < 4).",
+                f"Of all importance, {share_text}; {lowest:.1%} in the lowest 16 frequencies (v, u < 4).",
                 f"Wrote {self.folder}/: {files}",
             ]
         )
-
-
-_LOWEST = "lowest 16 frequencies"
 
 
 def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking:

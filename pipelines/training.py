@@ -16,7 +16,7 @@ from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.datamodule import ImageData
-from freqlearn.pipelines.folders import DataFolders, open_data
+from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
 from freqlearn.pipelines.inputs import choose_spec, eval_transform, measured_spec, train_transform
 from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
@@ -179,12 +179,17 @@ def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]
                 f"{last}: was trained with {name} {before}, and now {name} is {now}; a resumed run keeps its options: "
                 f"use --config {output / CONFIG}"
             )
-    if header.training.get("fingerprint") != folders.train.fingerprint():
-        raise ValueError(
-            f"{folders.train.root}: not the {header.training.get('files')} files that {last} was trained on; "
-            "a resumed run needs the same ones"
-        )
+    check_same_files(header, folders.train, last)
     return header, output
+
+
+def check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
+    """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
+    if header.training.get("fingerprint") != files.fingerprint():
+        raise ValueError(
+            f"{files.root}: not the {header.training.get('files')} files that {checkpoint} was trained on; a resumed "
+            "run needs the same ones"
+        )
 
 
 def _refuse_used(output: Path) -> None:
