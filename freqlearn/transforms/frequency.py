@@ -18,16 +18,27 @@ class ToFrequencyTensor(Transform):
     Args:
         spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
         dtype: of the tensor; everything is computed in float32.
+        memory_format: torch.contiguous_format, or torch.channels_last for a tensor whose channels lie side by side in
+            memory (as a batch in channels_last has them).
 
     Shape:
         The result is (C, H/8, W/8) for a picture of H x W px, both multiples of 8.
     """
 
-    def __init__(self, spec: InputSpec | ChannelSet, *, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        spec: InputSpec | ChannelSet,
+        *,
+        dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
         super().__init__()
         if not dtype.is_floating_point:
             raise ValueError(f"expected a floating point dtype, got {dtype}")
+        if memory_format not in (torch.contiguous_format, torch.channels_last):
+            raise ValueError(f"expected torch.contiguous_format or torch.channels_last, got {memory_format}")
         self.dtype = dtype
+        self.memory_format = memory_format
         self.standardised = isinstance(spec, InputSpec)
         if isinstance(spec, InputSpec):
             if spec.kind != "dct" or spec.channels is None:
@@ -54,7 +65,7 @@ class ToFrequencyTensor(Transform):
             values = maps.numpy()
             values -= self.mean
             values /= self.std
-        return maps.to(self.dtype)
+        return maps.to(self.dtype).unsqueeze(0).contiguous(memory_format=self.memory_format).squeeze(0)
 
     def extra_repr(self) -> str:
         """Channels, whether standardised, dtype."""
