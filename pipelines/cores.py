@@ -12,6 +12,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def usual_workers() -> int:
+    """Return how many loader processes to start where nobody says: half the cores, at most 4."""
+    return min(max(available_cores() // 2, 1), 4)
+
+
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
     """Run a block, and the threads that it starts, with so many torch threads each."""
@@ -32,12 +37,12 @@ def divided_cores(workers: int | None) -> Iterator[int]:
     two threads and two workers that it took with one and one.
 
     Args:
-        workers: Loader processes; None for half the cores, at most 4.
+        workers: Loader processes; None for `usual_workers`.
 
     Yields:
         The number of loader processes to start.
     """
     cores = available_cores()
-    chosen = min(max(cores // 2, 1), 4) if workers is None else workers
+    chosen = usual_workers() if workers is None else workers
     with torch_threads(max(1, min(torch.get_num_threads(), cores - chosen))):
         yield chosen

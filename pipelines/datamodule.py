@@ -3,11 +3,10 @@
 from typing import Any
 
 import lightning as L
-import torch
-from torch.utils.data import DataLoader
 
-from freqlearn.pipelines.data import EpochSampler, ImageDataset, Transform, make_loader
+from freqlearn.pipelines.data import ImageDataset, Transform
 from freqlearn.pipelines.folders import ClassFolder
+from freqlearn.pipelines.loaders import ImageLoader, make_loader
 
 
 class ImageData(L.LightningDataModule):
@@ -48,30 +47,13 @@ class ImageData(L.LightningDataModule):
         """Training steps of one epoch, on one device."""
         return len(self._loader(self.train_set, shuffle=True))
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Loader of the training files, positioned where the trainer's (possibly restored) progress says.
+    def train_dataloader(self) -> ImageLoader:
+        """Loader of the training files; Lightning keeps its state in checkpoints, and restores it."""
+        return self._loader(self.train_set, shuffle=True)
 
-        Lightning keeps count of batches in a checkpoint but starts the loader from the beginning, and it sets the
-        sampler's epoch only after the first iterator exists; so the position is set here, before that.
-        """
-        loader = self._loader(self.train_set, shuffle=True)
-        if self.trainer is not None:
-            batches = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-            epoch, in_epoch = divmod(batches, len(loader))
-            sampler = loader.sampler
-            if isinstance(sampler, EpochSampler):
-                sampler.resume(epoch, in_epoch * self.batch_size)
-        return loader
-
-    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+    def val_dataloader(self) -> ImageLoader | list[Any]:
         """Loader of the validation files in order; an empty list if there are none."""
         return self._loader(self.val_set, shuffle=False) if self.val_set is not None else []
 
-    def _loader(self, dataset: ImageDataset, *, shuffle: bool) -> DataLoader[Any]:
-        return make_loader(
-            dataset,
-            batch_size=self.batch_size,
-            shuffle=shuffle,
-            workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
-        )
+    def _loader(self, dataset: ImageDataset, *, shuffle: bool) -> ImageLoader:
+        return make_loader(dataset, batch_size=self.batch_size, shuffle=shuffle, num_workers=self.workers)

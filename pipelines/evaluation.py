@@ -10,9 +10,10 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_checkpoint
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.data import Batch, ImageDataset, make_loader
+from freqlearn.pipelines.data import Batch, ImageDataset
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
+from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.options import Accelerator
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
@@ -93,7 +94,7 @@ def evaluate(
     evaluator = _Evaluator(loaded)
     trainer = make_trainer(epochs=1, accelerator=accelerator, precision="32-true", progress=progress)
     with divided_cores(workers) as chosen, quiet_lightning():
-        loader = make_loader(dataset, batch_size=batch_size, shuffle=False, workers=chosen)
+        loader = make_loader(dataset, batch_size=batch_size, shuffle=False, num_workers=chosen)
         metrics: Any = trainer.validate(evaluator, loader, verbose=False)[0]
     occurring = sorted(set(folder.labels.tolist()))
     accuracies = evaluator.by_class.compute().tolist()

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 
 from freqlearn.pipelines.ablation import loss_increase
 from freqlearn.pipelines.checkpoint import Header, load_checkpoint, read_header
-from freqlearn.pipelines.data import ImageDataset, make_loader
+from freqlearn.pipelines.data import ImageDataset
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform, train_transform
+from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
@@ -154,7 +154,7 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, cal
     return values, {"images": len(sample), "accuracy of the model with all channels": accuracy}
 
 
-def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> DataLoader[Any]:
+def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> ImageLoader:
     return make_loader(
-        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, workers=options.workers or 0
+        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, num_workers=options.workers or 0
     )

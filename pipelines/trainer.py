@@ -237,7 +237,6 @@ def quiet_lightning(output: Path | None = None) -> Iterator[None]:
 _NOISE = (
     r".*does not have many workers.*",
     r".*The number of training batches .* is smaller than the logging interval.*",
-    r".*your dataloader is not resumable.*",  # ImageData positions its sampler itself
     r".*Total length of `list` across ranks is zero.*",  # no validation files
     r".*could not find the monitored key.*",  # the epoch whose validation was interrupted
     r".*Checkpoint directory .* exists and is not empty.*",  # train() refuses that unless it resumes

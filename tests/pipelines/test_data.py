@@ -9,8 +9,7 @@ from torchvision.datasets import ImageFolder
 
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
-from freqlearn.pipelines import data as data_module
-from freqlearn.pipelines.data import EpochSampler, ImageDataset, SampleError, derived_seed, make_loader, seeded
+from freqlearn.pipelines.data import ImageDataset, derived_seed, seeded
 from freqlearn.pipelines.folders import open_data, read_class_folder
 from freqlearn.spec import InputSpec
 
@@ -19,24 +18,6 @@ SPEC = InputSpec.unstandardised(ChannelSet.square(24), 32)
 
 def dataset(two_classes: Path, *, seed: int = 3) -> ImageDataset:
     return ImageDataset(read_class_folder(two_classes / "train"), presets.classification_train(SPEC), seed=seed)
-
-
-def epochs(source: ImageDataset, *, batch_size: int, workers: int) -> list[torch.Tensor]:
-    """All samples of two epochs, each epoch one tensor, in the order in which the loader yields them."""
-    loader = make_loader(source, batch_size=batch_size, shuffle=True, workers=workers)
-    result = []
-    for epoch in range(2):
-        assert isinstance(loader.sampler, EpochSampler)
-        loader.sampler.set_epoch(epoch)
-        result.append(torch.cat([images for images, _ in loader]))
-    return result
-
-
-def test_samples_do_not_depend_on_workers_or_batch_size(two_classes: Path) -> None:
-    reference = epochs(dataset(two_classes), batch_size=1, workers=0)
-    for batch_size, workers in ((8, 0), (8, 2), (3, 1)):
-        got = epochs(dataset(two_classes), batch_size=batch_size, workers=workers)
-        assert all(torch.equal(one, other) for one, other in zip(got, reference, strict=True))
 
 
 def test_samples_depend_on_seed_epoch_and_index(two_classes: Path) -> None:
@@ -81,50 +62,6 @@ def test_cache_gives_the_same_tensors_without_reading_again(tmp_path: Path, two_
     before = [cached[index][0].clone() for index in range(len(cached))]
     shutil.rmtree(copy)
     assert all(torch.equal(cached[index][0], before[index]) for index in range(len(cached)))
-
-
-def test_sampler_permutes_anew_in_every_epoch() -> None:
-    sampler = EpochSampler(50, shuffle=True, seed=5)
-    first = list(sampler)
-    sampler.set_epoch(1)
-    second = list(sampler)
-    assert {epoch for epoch, _ in first} == {0}
-    assert {epoch for epoch, _ in second} == {1}
-    assert sorted(index for _, index in first) == sorted(index for _, index in second) == list(range(50))
-    assert [index for _, index in first] != [index for _, index in second]
-    assert list(EpochSampler(50, shuffle=True, seed=5)) == first
-    assert list(EpochSampler(4, shuffle=False)) == [(0, 0), (0, 1), (0, 2), (0, 3)]
-
-
-def test_sampler_resumes_in_the_middle_of_an_epoch() -> None:
-    whole = EpochSampler(20, shuffle=True, seed=1)
-    whole.set_epoch(3)
-    expected = list(whole)
-    resumed = EpochSampler(20, shuffle=True, seed=1)
-    resumed.resume(3, 12)
-    resumed.set_epoch(3)
-    assert list(resumed) == expected[12:]
-    assert list(resumed) == expected, "only one iteration is cut short"
-    assert len(resumed) == 20
-
-
-def test_sampler_shares_an_epoch_among_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = [index for _, index in EpochSampler(10, shuffle=True, seed=2)]
-    shares = []
-    for rank in range(4):
-        monkeypatch.setattr(data_module, "_rank_and_world", lambda rank=rank: (rank, 4))
-        sampler = EpochSampler(10, shuffle=True, seed=2)
-        shares.append([index for _, index in sampler])
-        assert len(shares[-1]) == len(sampler) == 3
-    assert {index for share in shares for index in share} == set(range(10))
-    assert shares[1][0] == whole[1]
-
-
-def test_last_small_batch_is_dropped_in_training_only(two_classes: Path) -> None:
-    folder = dataset(two_classes)
-    assert [len(labels) for _, labels in make_loader(folder, batch_size=10, shuffle=True)] == [10, 10]
-    assert [len(labels) for _, labels in make_loader(folder, batch_size=10, shuffle=False)] == [10, 10, 4]
-    assert [len(labels) for _, labels in make_loader(folder, batch_size=99, shuffle=True)] == [24]
 
 
 def test_folder_is_read_as_torchvision_reads_it(two_classes: Path) -> None:
@@ -213,15 +150,3 @@ def test_folder_mistakes_are_named(tmp_path: Path, paths: tuple[str, ...], messa
 def test_split_fraction_out_of_range(two_classes: Path) -> None:
     with pytest.raises(ValueError, match="at least 0 and below 1, got 1"):
         read_class_folder(two_classes / "val").split(1.0)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_bad_file_is_named_once(tmp_path: Path, two_classes: Path, workers: int) -> None:
-    root = shutil.copytree(two_classes / "val", tmp_path / "val")
-    bad = root / "flat" / "3.jpg"
-    bad.write_bytes(bad.read_bytes()[:300])
-    samples = ImageDataset(read_class_folder(root), presets.classification_eval(SPEC))
-    with pytest.raises(SampleError) as caught:
-        list(make_loader(samples, batch_size=4, shuffle=False, workers=workers))
-    last_line = str(caught.value).strip().splitlines()[-1]
-    assert last_line.count(str(bad)) == 1

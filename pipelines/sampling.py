@@ -1,0 +1,69 @@
+"""The order of an epoch: which samples this process gets, from which point on."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data.distributed import DistributedSampler
+
+from freqlearn.pipelines.data import Key, derived_seed
+
+
+# A DistributedSampler, so that Lightning and others that would put one in its place leave it alone: theirs yields plain
+# indices, and every epoch would get the crops of the first.
+class EpochSampler(DistributedSampler[Key]):
+    """Yields (epoch, index): in order, or shuffled by a permutation that derives from (seed, epoch).
+
+    With torch.distributed running, every process gets its own stride of the same permutation.
+    """
+
+    def __init__(self, size: int, *, shuffle: bool, seed: int = 0) -> None:
+        """Sample from `size` files.
+
+        Args:
+            size: Number of files.
+            shuffle: Whether to permute them anew in every epoch.
+            seed: Root of all randomness.
+        """
+        # One process: rank and world are asked for when they are needed, for there may be no process group yet.
+        super().__init__(range(size), num_replicas=1, rank=0, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
+        self.size = size
+        self.start = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration yields; Lightning calls this."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
+    def resume(self, epoch: int, start: int) -> None:
+        """Let the next iteration yield what remains of `epoch` after its first `start` samples (of all processes)."""
+        self.epoch, self.start = epoch, start
+
+    def after(self, start: int, count: int) -> int:
+        """How many samples all processes have had, beginning at `start`, once each of them has had `count` more."""
+        return min(start + count * rank_and_world()[1], self.size)
+
+    def __len__(self) -> int:
+        """Samples of a whole epoch in this process, wherever the next one starts: Lightning counts batches with it."""
+        return -(-self.size // rank_and_world()[1])
+
+    def __iter__(self) -> Iterator[Key]:
+        rank, world = rank_and_world()
+        epoch, start = self.epoch, self.start
+        self.start = 0
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, epoch))
+            order = torch.randperm(self.size, generator=generator)
+        else:
+            order = torch.arange(self.size)
+        # Wrap around so that every process gets the same number, as torch's DistributedSampler does.
+        share = -(-(self.size - start) // world)
+        positions = (start + rank + world * torch.arange(share)) % self.size
+        for index in order[positions].tolist():
+            yield epoch, index
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number among all that train together, and how many there are."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
