@@ -1,8 +1,7 @@
 """Learning in the frequency domain: JPEG bytes to frequency channels."""
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freqlearn.channels import ChannelSet
 from freqlearn.errors import (
@@ -23,8 +22,10 @@ from freqlearn.spec import InputSpec
 
 if TYPE_CHECKING:
     from freqlearn import compat, presets, transforms
+    from freqlearn.batch import BatchDecoder
 
 __all__ = [
+    "BatchDecoder",
     "ChannelSet",
     "DCTImage",
     "ImageDecodeError",
@@ -48,13 +49,16 @@ __all__ = [
 
 # Imported at first use: they need torch and torchvision, which take seconds.
 _SUBMODULES = ("compat", "presets", "transforms")
+_IN_SUBMODULES = {"BatchDecoder": "batch"}
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"freqlearn.{name}")
+    if name in _IN_SUBMODULES:
+        return getattr(importlib.import_module(f"freqlearn.{_IN_SUBMODULES[name]}"), name)
     raise AttributeError(f"module 'freqlearn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), *_SUBMODULES, *_IN_SUBMODULES])

@@ -1,0 +1,178 @@
+"""Whole batches: many files to one tensor, on threads of the decoder's own."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch.utils.data import get_worker_info
+
+from freqlearn.batch_run import Pipeline, Run, path_of
+from freqlearn.collating import Key, Samples
+from freqlearn.dct import BLOCK
+from freqlearn.indexing import integer
+
+OnError = Literal["raise", "replace"]
+
+logger = logging.getLogger(__name__)
+
+
+class Failure(NamedTuple):
+    """A picture of a batch that could not be read.
+
+    Attributes:
+        index: Its place in the batch, from 0.
+        path: The file, where known.
+        error: Why.
+        replaced_by: Index of the sample whose copy stands in its place.
+    """
+
+    index: int
+    path: str | None
+    error: Exception
+    replaced_by: int
+
+
+class BatchDecoder:
+    """Files to one (N, C, H/8, W/8) tensor, several at once.
+
+    The steps before ToFrequencyTensor run in the calling thread, one image after another, and draw from torch's
+    generator: any number of threads gives, image by image, what `transform` gives for the items in order. Decoding is
+    native, runs without the GIL, and writes into the batch's memory.
+
+    Called with a list of images (whatever `transform` takes: bytes, paths, DCTImages, ...) it returns the tensor.
+    Called with a list of samples, which is what a DataLoader gives its `collate_fn`, it returns what
+    `torch.utils.data.default_collate` does, with the tensor in the images' place: `[images, labels]` for pairs. Only
+    the image of a sample is transformed.
+
+    May be used from several Python threads, before and after a fork, and pickled for workers that are spawned.
+
+    Args:
+        transform: A pipeline that ends with ToFrequencyTensor, such as `freqlearn.presets.classification_train(spec)`.
+        num_threads: How many threads decode, the calling one included. By default one for each core that the process
+            may use (divided by LOCAL_WORLD_SIZE, which torchrun sets), and one in a DataLoader's worker process, since
+            the workers share the cores already.
+        on_error: "raise", or "replace" to put in the place of a sample whose image cannot be read (an `ImageError` or
+            `OSError`) the next one of the batch that can: image, label and all. Each is logged as a warning, and in
+            `failures`. A batch of nothing else is an error.
+        dtype: Of the tensor; None for ToFrequencyTensor's.
+        memory_format: torch.contiguous_format or torch.channels_last; None for ToFrequencyTensor's.
+        pin_memory: Whether the tensor is made in page-locked memory. In worker processes this is for the DataLoader's
+            own `pin_memory`.
+        image_key: Where the image is in a sample: index of a tuple or list, key of a dict.
+
+    Raises:
+        TypeError: If `transform` does not end with ToFrequencyTensor.
+        ValueError: If an option is out of range.
+    """
+
+    def __init__(
+        self,
+        transform: Callable[..., Any],
+        *,
+        num_threads: int | None = None,
+        on_error: OnError = "raise",
+        dtype: torch.dtype | None = None,
+        memory_format: torch.memory_format | None = None,
+        pin_memory: bool = False,
+        image_key: Key = 0,
+    ) -> None:
+        if num_threads is not None and integer(num_threads, "num_threads") < 1:
+            raise ValueError(f"expected num_threads of at least 1, the calling thread, got {num_threads}")
+        if on_error not in get_args(OnError):
+            raise ValueError(f"expected on_error to be one of {get_args(OnError)}, got {on_error!r}")
+        if dtype is not None and not dtype.is_floating_point:
+            raise ValueError(f"expected a floating point dtype, got {dtype}")
+        if memory_format not in (None, torch.contiguous_format, torch.channels_last):
+            raise ValueError(f"expected torch.contiguous_format or torch.channels_last, got {memory_format}")
+        self.transform = transform
+        self.num_threads = num_threads
+        self.on_error: OnError = on_error
+        self.dtype = dtype
+        self.memory_format = memory_format
+        self.pin_memory = pin_memory
+        self.image_key = image_key
+        self._pipeline = Pipeline(transform)
+        self._last = threading.local()
+
+    def __call__(self, items: Sequence[Any]) -> Any:
+        """Decode a batch.
+
+        Args:
+            items: At least one image, or sample with an image; all come out of the transform with the same size.
+
+        Returns:
+            (N, C, H/8, W/8) tensor, or the collated samples with it.
+
+        Raises:
+            ImageError, OSError: As reading the image alone raises it, with its path and index; not before all other
+                images of the batch are done.
+            TypeError: If `items` is no list of images or samples, or the transform's steps do not give a DCTImage.
+            ValueError: If there are no items, or they come out in different sizes.
+        """
+        self._last.failures = ()
+        samples = Samples(items, self.image_key)
+        run = Run(self._pipeline, samples.sources, replace=self.on_error == "replace")
+        images = run.decode(lambda size_px: self._empty(len(items), size_px))
+        return samples.collated(images, self._replaced(run, images))
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What was replaced in the last batch that the calling thread decoded, in order."""
+        failures: tuple[Failure, ...] = getattr(self._last, "failures", ())
+        return failures
+
+    def _empty(self, count: int, size_px: tuple[int, int]) -> torch.Tensor:
+        """Memory for a batch of pictures of `size_px` (height, width), where the DataLoader needs no copy of it."""
+        last = self._pipeline.last
+        dtype, memory_format = self.dtype or last.dtype, self.memory_format or last.memory_format
+        shape = (count, len(last.channels), *(side // BLOCK for side in size_px))
+        if get_worker_info() is None:
+            if self.pin_memory and not torch.cuda.is_available():
+                raise RuntimeError("expected a CUDA device for pin_memory=True, got none: leave pin_memory out")
+            return torch.empty(shape, dtype=dtype, memory_format=memory_format, pin_memory=self.pin_memory)
+        if self.pin_memory:
+            raise RuntimeError(
+                "pin_memory=True is for the main process, which holds the CUDA device, and this is a DataLoader's "
+                "worker: use DataLoader(..., pin_memory=True)"
+            )
+        # Memory that the main process can map, as torch's default_collate does it.
+        like = torch.empty(shape, dtype=dtype, memory_format=memory_format, device="meta")
+        storage = torch.UntypedStorage._new_shared(like.numel() * like.element_size())
+        return torch.empty(0, dtype=dtype).set_(storage, 0, shape, like.stride())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_last"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _last=threading.local())
+
+    def __repr__(self) -> str:
+        options = ("num_threads", "on_error", "dtype", "memory_format", "pin_memory", "image_key")
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in options)
+        return f"BatchDecoder({self.transform}, {shown})"
+
+    def _replaced(self, run: Run, images: torch.Tensor) -> list[int]:
+        """Copy good images to where there are none; return which item stands at each place."""
+        count = len(images)
+        origins = list(range(count))
+        failures = []
+        for index, error in sorted(run.errors.items()):
+            origin = next(i % count for i in range(index + 1, index + count) if i % count not in run.errors)
+            images[index].copy_(images[origin])
+            origins[index] = origin
+            failures.append(Failure(index, path_of(run.sources[index]), error, origin))
+            logger.warning("image %d of %d, counted from 0, replaced by image %d: %s", index, count, origin, error)
+        self._last.failures = tuple(failures)
+        return origins
+
+
+def default_num_threads() -> int:
+    """How many threads decode where nobody says: see BatchDecoder."""
+    if get_worker_info() is not None:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    return max(1, cores // max(1, int(processes))) if processes.isdecimal() else cores

@@ -1,0 +1,164 @@
+"""One batch on its way through a BatchDecoder: planned in order, decoded by whoever has time."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision import transforms as v1
+from torchvision.transforms import v2
+
+from freqlearn.errors import ImageError
+from freqlearn.image import DCTImage
+from freqlearn.transforms.frequency import ToFrequencyTensor
+
+# What a file that cannot be read raises; anything else is a mistake in the program.
+UNREADABLE = (ImageError, OSError)
+
+
+class Pipeline:
+    """A transform, taken apart.
+
+    Attributes:
+        steps: What is done to an image before ToFrequencyTensor; all it changes is the image's plan.
+        last: The ToFrequencyTensor.
+    """
+
+    def __init__(self, transform: Callable[..., Any]) -> None:
+        """Take `transform` apart.
+
+        Raises:
+            TypeError: If it does not end with ToFrequencyTensor.
+        """
+        *self.steps, last = _flat(transform)
+        if type(last) is not ToFrequencyTensor:
+            raise TypeError(_no_end(self.steps, last))
+        self.last = last
+
+    def plan(self, source: Any) -> DCTImage:
+        """The image with everything planned that ToFrequencyTensor is to carry out."""
+        for step in self.steps:
+            source = step(source)
+        if not isinstance(source, DCTImage):
+            raise TypeError(
+                f"expected the transform to give ToFrequencyTensor a DCTImage, got {type(source).__name__}: "
+                "freqlearn.transforms.ReadDCT() reads one from a path or bytes"
+            )
+        return source
+
+
+class Run:
+    """One batch.
+
+    Attributes:
+        sources: The images, as the caller gave them.
+        errors: Why images could not be read, by index.
+    """
+
+    def __init__(self, pipeline: Pipeline, sources: Sequence[Any], *, replace: bool) -> None:
+        """Nothing is done yet.
+
+        Args:
+            pipeline: What is to be done to each image.
+            sources: The images.
+            replace: Whether to go on without images that cannot be read, as long as there is one that can.
+        """
+        self.sources = sources
+        self.errors: dict[int, Exception] = {}
+        self._pipeline = pipeline
+        self._replace = replace
+
+    def decode(self, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor:
+        """Decode all images.
+
+        Args:
+            allocate: (height, width) in px of the images as transformed -> (N, C, H/8, W/8) tensor, not filled.
+
+        Returns:
+            That tensor; undefined at the places in `errors`.
+
+        Raises:
+            Exception: What the first image that cannot be used raised, with its index and path.
+        """
+        images: torch.Tensor | None = None
+        size_px = (0, 0)
+        for index, source in enumerate(self.sources):
+            try:
+                img = self._pipeline.plan(source)
+                if images is None:
+                    size_px = img.plan.output_size
+                    images = allocate(size_px)
+                elif img.plan.output_size != size_px:
+                    raise _other_size(img.plan.output_size, size_px)
+                images[index].copy_(self._pipeline.last(img))
+            except Exception as error:
+                self.errors[index] = error
+                if not self._goes_on(error):
+                    break
+        return self._checked(images)
+
+    def _goes_on(self, error: Exception) -> bool:
+        return self._replace and isinstance(error, UNREADABLE)
+
+    def _checked(self, images: torch.Tensor | None) -> torch.Tensor:
+        fatal = [index for index in sorted(self.errors) if not self._goes_on(self.errors[index])]
+        if images is not None and not fatal and len(self.errors) < len(self.sources):
+            return images
+        first, *others = fatal or sorted(self.errors)
+        error = self._located(first)
+        for index in others:
+            error.add_note(f"{self._where(index)} as well: {self.errors[index]}")
+        raise error
+
+    def _located(self, index: int) -> Exception:
+        """The error, which says where it was."""
+        error, path = self.errors[index], path_of(self.sources[index])
+        if isinstance(error, ImageError):
+            error.path = error.path or path
+            error.message = f"{error.message} ({self._where(index)})"
+        else:
+            error.add_note(self._where(index) + (f": {path}" if path else ""))
+        return error
+
+    def _where(self, index: int) -> str:
+        return f"image {index} of {len(self.sources)}, counted from 0"
+
+
+def path_of(source: Any) -> str | None:
+    """Where an image comes from, where it says so."""
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else getattr(source, "path", None)
+
+
+def _flat(transform: Any) -> Iterator[Any]:
+    """What a composition applies in turn."""
+    if isinstance(transform, nn.Sequential):
+        inner = list(transform)
+    elif isinstance(transform, v2.Compose | v1.Compose):
+        inner = transform.transforms
+    else:
+        yield transform
+        return
+    for step in inner:
+        yield from _flat(step)
+
+
+def _no_end(steps: Sequence[Any], last: Any) -> str:
+    end = next((i for i, step in enumerate(steps) if isinstance(step, ToFrequencyTensor)), None)
+    if end is not None:
+        names = ", ".join(type(step).__name__ for step in (*steps[end + 1 :], last))
+        return (
+            f"expected ToFrequencyTensor as the transform's last step, got {names} after it: BatchDecoder decodes "
+            "straight into the batch's tensor; apply what comes after to the batch that it returns"
+        )
+    return (
+        "expected a transform that ends with ToFrequencyTensor(spec), such as "
+        f"freqlearn.presets.classification_train(spec) of a 'dct' spec, got one that ends with {type(last).__name__}"
+    )
+
+
+def _other_size(size_px: tuple[int, int], expected: tuple[int, int]) -> ValueError:
+    return ValueError(
+        f"expected all images of the batch to come out of the transform with (height, width) = {expected} px, as the "
+        f"first one does, got {size_px}: let it end with a crop or a resize to one size"
+    )

@@ -1,0 +1,92 @@
+"""Samples of a data set: where the picture is in them, and how they become a batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data._utils.collate import collate, default_collate_fn_map
+
+Key = int | str
+
+
+class Samples:
+    """A batch's items: pictures alone, or samples (tuples, lists, dicts) that hold one each.
+
+    Attributes:
+        sources: The pictures, in order.
+    """
+
+    def __init__(self, items: Sequence[Any], image_key: Key) -> None:
+        """Find the pictures.
+
+        Args:
+            items: At least one; all pictures, or all samples.
+            image_key: Index or key of the picture in a sample.
+
+        Raises:
+            TypeError: If it is no sequence of items, or has pictures and samples in it.
+            ValueError: If it is empty, or a sample has no such index or key.
+        """
+        if isinstance(items, str | bytes | bytearray | memoryview) or not isinstance(items, Sequence):
+            raise TypeError(f"expected a list of images or samples, got {type(items).__name__}")
+        if not items:
+            raise ValueError("expected at least one image, got an empty list")
+        self._items = items
+        self._image_key = image_key
+        self._nested = _is_sample(items[0])
+        self.sources = [self._source(index, item) for index, item in enumerate(items)]
+
+    def collated(self, images: torch.Tensor, origins: Sequence[int]) -> Any:
+        """The batch.
+
+        Args:
+            images: (N, ...), in the place of the pictures.
+            origins: For each place of the batch, which item is to stand there.
+
+        Returns:
+            `images` where the items are pictures alone; otherwise what `torch.utils.data.default_collate` makes of
+            the samples, with `images` for their pictures.
+        """
+        if not self._nested:
+            return images
+        samples = [_with(self._items[origin], self._image_key, _HERE) for origin in origins]
+        return collate(samples, collate_fn_map={_Here: lambda *_, **__: images, **default_collate_fn_map})
+
+    def _source(self, index: int, item: Any) -> Any:
+        if _is_sample(item) != self._nested:
+            raise TypeError(
+                f"expected all items to be images, or all samples, got {type(self._items[0]).__name__} at index 0 and "
+                f"{type(item).__name__} at index {index}"
+            )
+        if not self._nested:
+            return item
+        try:
+            return item[self._image_key]
+        except (IndexError, KeyError, TypeError) as error:
+            has = f"the keys {list(item)}" if isinstance(item, Mapping) else f"a {type(item).__name__} of {len(item)}"
+            raise ValueError(
+                f"expected samples with an image at {self._image_key!r}, got {has} at index {index}: image_key says "
+                "where the image is"
+            ) from error
+
+
+class _Here:
+    """Stands for the picture in a sample that is collated."""
+
+
+_HERE = _Here()
+
+
+def _is_sample(item: Any) -> bool:
+    return isinstance(item, tuple | list | Mapping)
+
+
+def _with(sample: Any, key: Any, value: Any) -> Any:
+    """The sample with another value at `key`."""
+    if isinstance(sample, Mapping):
+        return {**sample, key: value}
+    values = list(sample)
+    values[key] = value
+    if isinstance(sample, list):
+        return values
+    return type(sample)(*values) if hasattr(sample, "_fields") else tuple(values)
