@@ -14,7 +14,7 @@ def commands() -> list[list[str]]:
     compared = [[f"benchmarks.{name}", str(photos)] for name in PHOTOS] if photos else []
     if not compared:
         print(f"FREQLEARN_DATA names no folder of photos: {' and '.join(PHOTOS)} are left out\n")
-    return [*compared, ["benchmarks.loading"], ["benchmarks.models"], ["benchmarks.planted"]]
+    return [*compared, ["benchmarks.speed"], ["benchmarks.models"], ["benchmarks.planted"]]
 
 
 def main() -> int:

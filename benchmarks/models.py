@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 import torchvision
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import table, write
 from freqlearn import models
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.bench.networks import macs
 from freqlearn.spec import InputSpec
 
 RGB = InputSpec.preset("imagenet-rgb")
@@ -76,15 +76,13 @@ def measure(candidate: Candidate) -> dict[str, object]:
     with torch.device("meta"):
         network = candidate.make().eval()
         maps = torch.empty(1, candidate.spec.in_channels, size, size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(maps)
     return {
         "network": candidate.network,
         "input": candidate.input,
         "shape": [candidate.spec.in_channels, size, size],
         "size_px": candidate.spec.size_px,
         "stage2_stride": candidate.stage2_stride,
-        "macs": counter.get_total_flops() // 2,
+        "macs": macs(network, maps),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "input_bytes": candidate.spec.bytes_per_image,
     }

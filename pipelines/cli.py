@@ -53,6 +53,11 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.commands:demo",
         positional=("photos",),
     ),
+    "bench": Command(
+        "how fast your photos load here, beside other libraries",
+        "freqlearn.pipelines.commands:bench",
+        positional=("data",),
+    ),
 }
 
 

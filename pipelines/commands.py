@@ -249,6 +249,53 @@ def demo(
     )
 
 
+def bench(
+    data: Path,
+    *,
+    output: Path | None = None,
+    parts: str = "all",
+    files: int = 100,
+    rounds: int = 7,
+    large_files: int = 4,
+    threads: int = 2,
+    markdown: bool = False,
+    progress: bool = True,
+) -> None:
+    """Measure how fast your photos become what a network takes, beside other libraries, on this machine.
+
+    Every library that is installed takes its turn over the same photos, in memory, in one process and one thread,
+    round by round; `pip install 'freqlearn[bench]'` brings most of them, and what is missing is named with the reason.
+
+    Args:
+        data: Folder with JPEG files, at any depth.
+        output: JSON file to write all measurements to, round by round.
+        parts: all, or some of coefficients, training, evaluation, batches, large, memory, networks, profile, separated
+            by commas.
+        files: Measure at most this many files, evenly spread over their names; fewer where they are large (16 MB in
+            all).
+        rounds: How often everything is measured; tables show the median.
+        large_files: How many 12-megapixel pictures to make of the photos for the part large.
+        threads: Decode whole batches with one thread and with this many.
+        markdown: Print tables in Markdown.
+        progress: Show what runs.
+    """
+    from freqlearn.pipelines.bench.command import bench as run
+
+    _write(
+        run(
+            data,
+            output,
+            parts=parts,
+            files=files,
+            rounds=rounds,
+            large_files=large_files,
+            threads=threads,
+            markdown=markdown,
+            progress=progress,
+        )
+    )
+
+
 def _as_json(prediction: Any) -> dict[str, Any]:
     if prediction.error is not None:
         return {"file": str(prediction.file), "error": prediction.error}

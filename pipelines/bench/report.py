@@ -1,0 +1,205 @@
+"""Tables of what was measured, as text or as Markdown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from freqlearn.pipelines.bench import coefficients, profile, rgb
+from freqlearn.pipelines.bench.networks import medians
+from freqlearn.pipelines.bench.timing import Ratio, Timing
+from freqlearn.pipelines.bench.workloads import DCTNET
+from freqlearn.pipelines.tables import table
+
+# (what is compared, workload, row that it is compared with)
+_SUMMARY = (
+    ("read_dct against libjpeg's jpeg_read_coefficients in C", "coefficients", coefficients.LIBJPEG),
+    ("read_dct against jpeg2dct.loads", "coefficients", coefficients.JPEG2DCT),
+    ("training transform to DCT-24 against torchvision tensors RGB 224", "training", rgb.row(rgb.TORCHVISION, 224)),
+    ("the same against torchvision tensors RGB 448", "training", rgb.row(rgb.TORCHVISION, 448)),
+    ("the same against TorchCodec RGB 224", "training", rgb.row(rgb.TORCHCODEC, 224)),
+    ("the same against simplejpeg + OpenCV RGB 224", "training", rgb.row(rgb.SIMPLEJPEG, 224)),
+    ("the same against the Pillow recipe RGB 224", "training", rgb.row(rgb.PILLOW, 224)),
+    ("the same against DALI on the CPU RGB 224", "training", rgb.row(rgb.DALI, 224)),
+    ("the same against DCTNet's recipe", "training", DCTNET),
+    ("the same against our own DCT-192", "training", "freqlearn, DCT-192"),
+    ("evaluation transform to DCT-24 against torchvision tensors RGB 224", "evaluation", rgb.row(rgb.TORCHVISION, 224)),
+    ("BatchDecoder, 2 threads against 1", "batches", "freqlearn.BatchDecoder, DCT-24, 1 thread"),
+    ("12 megapixels to DCT-24 against torchvision decode + resize 448", "large", rgb.row(rgb.TORCHVISION, 448)),
+    ("the same against Pillow with draft", "large", rgb.row(rgb.PILLOW_DRAFT, 448)),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with its title and what a reader must know of it."""
+
+    key: str
+    title: str
+    rows: list[dict[str, object]]
+    notes: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """For a terminal."""
+        return "\n".join([self.title, "", table(self.rows), *(f"  {note}" for note in self.notes)])
+
+    def markdown(self) -> str:
+        """For a page; without the title."""
+        if not self.rows:
+            return "\n\n".join(self.notes)
+        head = list(self.rows[0])
+        lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+        lines += ["| " + " | ".join(str(row[key]) for key in head) + " |" for row in self.rows]
+        return "\n\n".join(["\n".join(lines), *(f"{note[0].upper()}{note[1:]}." for note in self.notes)])
+
+
+def sections(result: Mapping[str, Any]) -> list[Section]:
+    """Tables of a result of `running.run`, the summary first."""
+    timed = [_times(key, found) for key, found in result["workloads"].items()]
+    return [
+        *_summary(result["workloads"]),
+        *timed,
+        *(_memory(result["memory"]) if "memory" in result else ()),
+        *(_networks(result["networks"]) if "networks" in result else ()),
+        *(_profile(result["profile"], result["workloads"]) if "profile" in result else ()),
+    ]
+
+
+def heading(result: Mapping[str, Any]) -> str:
+    """One paragraph: photos and machine."""
+    machine, photos = result["machine"], result["photos"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if name != "libjpeg")
+    libjpeg = machine["versions"].get("libjpeg")
+    gpu = f", {machine['gpu']}" if "gpu" in machine else ""
+    return (
+        f"{photos['files']} photos of {photos['folder']}, {photos['mean_bytes'] / 1e3:.0f} kB on average; "
+        f"{machine['cpu']}, {machine['cores']} cores{gpu}, {machine['system']}, Python {machine['python']}; {versions}"
+        + (f", {libjpeg}" if libjpeg else "")
+    )
+
+
+def _timings(found: Mapping[str, Any]) -> dict[str, Timing]:
+    return {name: Timing(**times) for name, times in found["ms"].items()}
+
+
+def _summary(found: Mapping[str, Any]) -> list[Section]:
+    rows: list[dict[str, object]] = []
+    for what, key, other in _SUMMARY:
+        if key in found:
+            timings = _timings(found[key])
+            ours = timings.get(found[key]["ours"])
+            if ours is not None and other in timings:
+                rows.append(
+                    {"how many times as fast": what, "median (least-most)": str(Ratio.of(timings[other], ours))}
+                )
+    return [Section("summary", "Summary", rows)] if rows else []
+
+
+def _times(key: str, found: Mapping[str, Any]) -> Section:
+    timings = _timings(found)
+    ours = timings.get(found["ours"])
+    rows: list[dict[str, object]] = [
+        {
+            "": name,
+            "ms a photo": f"{timing.median:.2f}",
+            "least-most": f"{min(timing.wall):.2f}-{max(timing.wall):.2f}",
+            "times ours": "1" if timing is ours else str(Ratio.of(timing, ours)) if ours is not None else "-",
+        }
+        for name, timing in timings.items()
+    ]
+    notes = [f"{found['photos']} photos, median of {found['rounds']} rounds; ours is the row '{found['ours']}'"]
+    notes += [f"left out: {name}: {why}" for name, why in found["missing"].items()]
+    notes += [f"photo left out: {path}: {why}" for path, why in found["left_out"].items()]
+    notes += _doubts(key, timings)
+    return Section(key, found["title"], rows, notes)
+
+
+def _doubts(key: str, timings: Mapping[str, Timing]) -> Iterator[str]:
+    """What the processor's clock says of the wall's."""
+    if key == "batches":
+        return
+    for name, timing in timings.items():
+        used = sum(timing.cpu) / sum(timing.wall)
+        if used > 1.1:
+            yield f"{name} used {used:.1f} cores"
+    waited = 1 - sum(sum(t.cpu) for t in timings.values()) / sum(sum(t.wall) for t in timings.values())
+    if waited > 0.1:
+        yield f"the machine was busy with other work for {100 * waited:.0f} % of the time: trust ratios, not times"
+
+
+def _memory(found: Mapping[str, Any]) -> Iterator[Section]:
+    titles = {
+        "training": "Memory, training transform: what the process needs at most above what it has before",
+        "large": "Memory, 12-megapixel photos: likewise",
+    }
+    for key, one in found.items():
+        rows: list[dict[str, object]] = [
+            {"": name, "MB added": f"{mb['added']:.1f}", "MB before": f"{mb['before']:.0f}"}
+            for name, mb in one["mb"].items()
+        ]
+        notes = [f"{one['photos']} photos one after the other, each row in a process of its own"]
+        notes += [f"left out: {name}: {why}" for name, why in one["missing"].items()]
+        yield Section(f"memory-{key}", titles[key], rows, notes)
+
+
+def _networks(found: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
+    rows: list[dict[str, object]] = []
+    for row in found:
+        forward, step = medians(dict(row))
+        rows.append(
+            {
+                "": f"{row['network']}, {row['device']}",
+                "GMACs": f"{row['gmacs']:.2f}",
+                "forward, ms an image": f"{forward:.2f}",
+                "training step, ms an image": f"{step:.2f}",
+            }
+        )
+    if found:
+        cpu = found[0]
+        yield Section(
+            "networks",
+            "ResNet-50: forward pass and training step",
+            rows,
+            [f"batches of {cpu['batch_size']} and {cpu['threads']} threads on the CPU; synthetic input, no loading"],
+        )
+
+
+def _profile(found: Mapping[str, Any], timed: Mapping[str, Any]) -> Iterator[Section]:
+    timings = {name: Timing(**times) for name, times in found["ms"].items()}
+    whole = timings[profile.FULL].median
+    rows: list[dict[str, object]] = [
+        {"": name, "ms a photo": f"{timing.median:.3f}", "of the transform": f"{100 * timing.median / whole:.0f} %"}
+        for name, timing in timings.items()
+    ]
+    yield Section(
+        "profile",
+        "Where the time goes: the same call with less left to do",
+        rows,
+        ["each row does what the rows above it do, and more; the last one is read_dct, for comparison"],
+    )
+    symbols = found["symbols"]
+    decode = timings[profile.DECODE].median * 1e6
+    facts: list[tuple[str, str]] = [
+        ("bytes a file", f"{symbols['bytes']:,.0f}"),
+        ("blocks a file", f"{symbols['blocks']:,.0f}"),
+        ("symbols a file", f"{symbols['symbols']:,.0f}"),
+        ("bits a symbol", f"{8 * symbols['bytes'] / symbols['symbols']:.2f}"),
+        ("read_dct, ns a symbol", f"{decode / symbols['symbols']:.2f}"),
+    ]
+    libjpeg = timed.get("coefficients", {}).get("ms", {}).get(coefficients.LIBJPEG)
+    if libjpeg:
+        facts.append(("libjpeg, ns a symbol", f"{Timing(**libjpeg).median * 1e6 / symbols['symbols']:.2f}"))
+    notes = []
+    chain = found["chain_ns"]
+    if chain:
+        facts += [
+            ("one cycle here, ns (a chain of additions)", f"{chain['addition']:.3f}"),
+            ("one link of shift, load, shift here, ns", f"{chain['lookup']:.2f}"),
+            ("floor with one symbol a look-up, ms a file", f"{symbols['symbols'] * chain['lookup'] / 1e6:.3f}"),
+            (
+                "and one mispredicted branch (18 cycles) a block",
+                f"{(symbols['symbols'] * chain['lookup'] + 18 * chain['addition'] * symbols['blocks']) / 1e6:.3f}",
+            ),
+        ]
+    else:
+        notes.append(f"no floor: {found.get('chain_missing')}")
+    yield Section("floor", "What the files ask for, and the floor", [{"": k, "value": v} for k, v in facts], notes)
