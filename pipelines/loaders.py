@@ -13,7 +13,7 @@ from torchvision.datasets import DatasetFolder
 
 from freqlearn import presets
 from freqlearn.pipelines.cores import usual_workers
-from freqlearn.pipelines.data import ImageDataset, SeededDataset, Transform
+from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset, Transform
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.sampling import EpochSampler
 from freqlearn.spec import InputSpec
@@ -111,9 +111,18 @@ class ImageLoader(DataLoader[Any]):
         # A generator: nothing begins before the first batch is asked for. Lightning sets the epoch after iter().
         sampler = self._sampler
         epoch, start = self._position = sampler.epoch, sampler.start
-        for batches, batch in enumerate(super().__iter__(), start=1):
-            self._position = epoch, sampler.after(start, batches * self._images_a_batch)
-            yield batch
+        try:
+            for batches, batch in enumerate(super().__iter__(), start=1):
+                self._position = epoch, sampler.after(start, batches * self._images_a_batch)
+                yield batch
+        except SampleError as error:
+            if not self.num_workers:
+                raise
+            # Stop the workers now: those in a cycle, as a traceback makes one, take five seconds once they are garbage.
+            self._iterator = None
+            # The message is the worker's traceback.
+            message = str(error).rpartition(f"{SampleError.__name__}: ")[2].strip()
+            raise SampleError(message) from error.with_traceback(None)
         if sampler.epoch == epoch:
             sampler.set_epoch(epoch + 1)
 
