@@ -19,13 +19,19 @@ endif
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard freqlearn/csrc/*)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test check lint types fuzz bench format clean
+# How long to fuzz, and with which random numbers.
+SECONDS := 30
+SEED := 0
+
+.PHONY: help install demo test check lint types fuzz libfuzzer tsan bench format clean
 
 help:
 	@echo "make demo    plant channels in JPEG files, find them again, train with them (3 to 4 minutes)"
-	@echo "make test    lint, types, tests and fuzzing (about 6 minutes)"
+	@echo "make test    lint, types, tests and fuzzing (about 8 minutes)"
 	@echo "make lint    ruff and mypy --strict"
-	@echo "make fuzz    20,000 damaged JPEG files through the decoder under ASan and UBSan"
+	@echo "make fuzz    damaged JPEG files and random plans under ASan and UBSan; SECONDS=600 SEED=1 for longer and others"
+	@echo "make libfuzzer  the same with clang's libFuzzer, which learns from coverage"
+	@echo "make tsan    batches on several threads under TSan"
 	@echo "make bench   benchmarks; with real photos if FREQLEARN_DATA names a folder of them"
 	@echo "make format  rewrite the sources as ruff wants them"
 	@echo "make clean   remove .venv and what was built"
@@ -47,7 +53,7 @@ demo: $(INSTALLED)
 	@$(BIN)/freqlearn demo
 
 # pytest last, so that its count is what one sees at the end.
-test: lint fuzz check
+test: lint fuzz tsan check
 
 check: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
@@ -60,7 +66,13 @@ types: $(INSTALLED)
 	$(BIN)/python tools/typecheck.py
 
 fuzz: $(INSTALLED)
-	tests/fuzz/run.sh
+	tests/fuzz/run.sh mutations $(SECONDS) $(SEED)
+
+libfuzzer: $(INSTALLED)
+	tests/fuzz/run.sh libfuzzer $(SECONDS)
+
+tsan: $(INSTALLED)
+	TSAN_OPTIONS=halt_on_error=1 $$(tests/native/build.sh tsan batch_tsan) tests/assets/*.jpg
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

@@ -1,29 +1,35 @@
 #!/bin/sh
-# Builds the fuzzer (gcc or clang, ASan + UBSan) into build/fuzz and runs it on tests/assets.
-#   tests/fuzz/run.sh [MUTATIONS [SEED [MORE FILES...]]]
+# Builds a fuzzer of the decoders and of execute() and runs it on tests/assets and the files of seeds.py:
+#   tests/fuzz/run.sh mutations|libfuzzer SECONDS [SEED]
+# mutations: any compiler; the same seed gives the same inputs. libfuzzer: clang; learns from coverage, and keeps what it
+# learnt in build/native/corpus. What breaks something is kept in build/native/failures.
 set -eu
 cd "$(dirname "$0")/../.."
-mutations=${1:-20000}
-seed=${2:-0}
-[ $# -gt 2 ] && shift 2 || shift $#
+kind=$1 seconds=$2 seed=${3:-0}
 
-out=build/fuzz
-mkdir -p "$out"
-cxx=${CXX:-g++}
-flags="-std=c++20 -O1 -g -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-link=
-for source in freqlearn/csrc/*.cpp tests/fuzz/*.cpp; do
-    [ "$source" = freqlearn/csrc/bindings.cpp ] && continue
-    object=$out/$(basename "$source" .cpp).o
-    # Older than any source or header: compile.
-    if [ ! -e "$object" ] || [ -n "$(find "$source" freqlearn/csrc/*.hpp tests/fuzz/*.hpp tests/fuzz/run.sh -newer "$object")" ]; then
-        $cxx $flags -Ifreqlearn/csrc -c "$source" -o "$object"
-    fi
-    link="$link $object"
-done
-$cxx $flags $link -o "$out/fuzz"
+python=.venv/bin/python
+[ -x "$python" ] || python=python3
+native=build/native
+mkdir -p $native/failures
+"$python" tests/fuzz/seeds.py $native/seeds
+files="$(ls tests/assets/*.jpg tests/assets/*.mpo $native/seeds/*.jpg)"
 
-# A mutant of a file of 1 kB has no business with more memory than this.
-ASAN_OPTIONS=max_allocation_size_mb=64:hard_rss_limit_mb=512:quarantine_size_mb=16:detect_leaks=1 \
-UBSAN_OPTIONS=print_stacktrace=1 \
-    "$out/fuzz" --mutations "$mutations" --seed "$seed" tests/assets/*.jpg tests/assets/*.mpo "$@"
+# An input of a few kB has no business with more memory than this.
+export ASAN_OPTIONS=max_allocation_size_mb=64:hard_rss_limit_mb=768:quarantine_size_mb=16:detect_leaks=1:handle_abort=1
+export UBSAN_OPTIONS=print_stacktrace=1
+case $kind in
+mutations)
+    fuzz=$(tests/native/build.sh asan fuzz)
+    # shellcheck disable=SC2086
+    "$fuzz" --seconds "$seconds" --seed "$seed" --failures $native/failures $files
+    ;;
+libfuzzer)
+    command -v clang++ >/dev/null || { echo "make libfuzzer needs clang++; make fuzz does not."; exit 1; }
+    fuzz=$(tests/native/build.sh libfuzzer libfuzzer)
+    driver=$(tests/native/build.sh libfuzzer fuzz)
+    # shellcheck disable=SC2086
+    "$driver" --corpus $native/corpus $files
+    "$fuzz" -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=64 \
+        -artifact_prefix=$native/failures/ -print_final_stats=1 $native/corpus
+    ;;
+esac
