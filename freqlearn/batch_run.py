@@ -31,10 +31,12 @@ class Pipeline:
         Raises:
             TypeError: If it does not end with ToFrequencyTensor.
         """
-        *self.steps, last = _flat(transform)
-        if type(last) is not ToFrequencyTensor:
-            raise TypeError(_no_end(self.steps, last))
-        self.last = last
+        steps = list(_flat(transform))
+        # A subclass may do something else, which would not be done here.
+        if not steps or type(steps[-1]) is not ToFrequencyTensor:
+            raise TypeError(_no_end(steps))
+        self.steps = steps[:-1]
+        self.last: ToFrequencyTensor = steps[-1]
 
     def plan(self, source: Any) -> DCTImage:
         """The image with everything planned that ToFrequencyTensor is to carry out."""
@@ -143,17 +145,17 @@ def _flat(transform: Any) -> Iterator[Any]:
         yield from _flat(step)
 
 
-def _no_end(steps: Sequence[Any], last: Any) -> str:
-    end = next((i for i, step in enumerate(steps) if isinstance(step, ToFrequencyTensor)), None)
-    if end is not None:
-        names = ", ".join(type(step).__name__ for step in (*steps[end + 1 :], last))
+def _no_end(steps: Sequence[Any]) -> str:
+    names = [type(step).__name__ for step in steps]
+    if "ToFrequencyTensor" in names:
+        after = ", ".join(names[names.index("ToFrequencyTensor") + 1 :])
         return (
-            f"expected ToFrequencyTensor as the transform's last step, got {names} after it: BatchDecoder decodes "
+            f"expected ToFrequencyTensor as the transform's last step, got {after} after it: BatchDecoder decodes "
             "straight into the batch's tensor; apply what comes after to the batch that it returns"
         )
     return (
         "expected a transform that ends with ToFrequencyTensor(spec), such as "
-        f"freqlearn.presets.classification_train(spec) of a 'dct' spec, got one that ends with {type(last).__name__}"
+        f"freqlearn.presets.classification_train(spec) of a 'dct' spec, got one that ends with {names[-1] if names else 'nothing'}"
     )
 
 

@@ -1,6 +1,7 @@
 """Samples of a data set: where the picture is in them, and how they become a batch."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ class Samples:
         try:
             return item[self._image_key]
         except (IndexError, KeyError, TypeError) as error:
-            has = f"the keys {list(item)}" if isinstance(item, Mapping) else f"a {type(item).__name__} of {len(item)}"
+            has = f"the keys {list(item)}" if isinstance(item, MutableMapping) else f"a {type(item).__name__} of {len(item)}"
             raise ValueError(
                 f"expected samples with an image at {self._image_key!r}, got {has} at index {index}: image_key says "
                 "where the image is"
@@ -78,15 +79,15 @@ _HERE = _Here()
 
 
 def _is_sample(item: Any) -> bool:
-    return isinstance(item, tuple | list | Mapping)
+    return isinstance(item, tuple | list | MutableMapping)
 
 
 def _with(sample: Any, key: Any, value: Any) -> Any:
-    """The sample with another value at `key`."""
-    if isinstance(sample, Mapping):
-        return {**sample, key: value}
-    values = list(sample)
-    values[key] = value
-    if isinstance(sample, list):
-        return values
-    return type(sample)(*values) if hasattr(sample, "_fields") else tuple(values)
+    """The sample, of the same type, with another value at `key`."""
+    if isinstance(sample, tuple):
+        values = list(sample)
+        values[key] = value
+        return type(sample)(*values) if hasattr(sample, "_fields") else tuple(values)
+    changed = copy.copy(sample)
+    changed[key] = value
+    return changed
