@@ -117,6 +117,11 @@ class ImageDataset(SeededDataset):
         self.transform = transform
         self._cache: dict[int, torch.Tensor] | None = {} if cache else None
 
+    @property
+    def cached(self) -> bool:
+        """Whether finished tensors are kept."""
+        return self._cache is not None
+
     def sample(self, index: int) -> tuple[torch.Tensor, int]:
         """The tensor and label of the file at `index`."""
         label = int(self.folder.labels[index])

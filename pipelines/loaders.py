@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import DatasetFolder
 
 from freqlearn import presets
+from freqlearn.pipelines.batching import PlannedDataset, PlansToBatch
 from freqlearn.pipelines.cores import usual_workers
 from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset, Transform
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
@@ -28,6 +29,7 @@ def make_loader(
     batch_size: int,
     shuffle: bool,
     num_workers: int | None = None,
+    num_threads: int | None = None,
     seed: int | None = None,
     drop_last: bool | None = None,
     pin_memory: bool | None = None,
@@ -51,6 +53,9 @@ def make_loader(
         batch_size: Images a batch (and process).
         shuffle: Whether to permute the samples anew in every epoch.
         num_workers: Processes that read and transform; 0 does so in this one. By default half the cores, at most 4.
+        num_threads: Threads of each of these processes that decode a batch together, with `freqlearn.BatchDecoder`;
+            for a transform from ReadDCT to ToFrequencyTensor; others transform one sample at a time. By default 1 in a
+            worker, and a thread a core in this process.
         seed: Root of all randomness, 0 by default.
         drop_last: Whether to leave out the last batch of an epoch if it is smaller. By default with `shuffle` only
             (BatchNorm cannot train on one sample), and not if it is the only one.
@@ -75,8 +80,10 @@ def make_loader(
             f"drop_last leaves nothing: {len(sampler)} samples a process are fewer than a batch of {batch_size}"
         )
     workers = usual_workers() if num_workers is None else num_workers
+    dataset, collate = _batched(dataset, num_threads)
     return ImageLoader(
         dataset,
+        collate_fn=collate,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
@@ -216,6 +223,17 @@ def _seeded_dataset(data: Any, transform: Any, seed: int | None, *, augment: boo
             f"a {type(data).__name__} gives finished images: give the transform to it, or pass its folder here"
         )
     return SeededDataset(data, seed=seed)
+
+
+def _batched(dataset: SeededDataset, num_threads: int | None) -> tuple[SeededDataset, PlansToBatch | None]:
+    """The dataset and collate function that decode whole batches, where they can; None is torch's."""
+    if not isinstance(dataset, ImageDataset) or dataset.cached:
+        return dataset, None
+    try:
+        planned = PlannedDataset(dataset)
+    except TypeError:
+        return dataset, None
+    return planned, PlansToBatch(planned, num_threads=num_threads)
 
 
 def _listed_by(dataset: DatasetFolder) -> ClassFolder:

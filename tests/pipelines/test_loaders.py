@@ -11,13 +11,16 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 from torchvision.datasets import ImageFolder
+from torchvision.transforms.v2 import Compose
 
 import freqlearn as fl
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.batching import PlansToBatch
 from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset
 from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
+from freqlearn.pipelines.sampling import EpochSampler
 from freqlearn.spec import InputSpec
 
 SPEC = InputSpec.unstandardised(ChannelSet.square(24), 32)
@@ -85,6 +88,31 @@ def test_an_epoch_goes_on_with_other_workers_and_batches(
     assert resumed.state_dict() == state
     assert same(seen + samples(resumed), expected)
     assert same(samples(resumed), samples(whole)), "the next epoch"
+
+
+@pytest.mark.parametrize("crop", ["random_resized", "none"])
+@pytest.mark.parametrize("options", [{}, {"num_threads": 1}, {"num_workers": 2}, {"num_workers": 1, "num_threads": 2}])
+def test_batches_hold_what_the_transform_gives_alone(two_classes: Path, crop: Any, options: dict[str, int]) -> None:
+    folder = read_class_folder(two_classes / "train")
+    transform = presets.classification_train(SPEC, crop=crop, brightness=0.3)
+    alone = ImageDataset(folder, transform, seed=3)
+    source = make_loader(folder, transform, batch_size=7, shuffle=True, seed=3, **({"num_workers": 0} | options))
+    assert isinstance(source.collate_fn, PlansToBatch)
+    source.set_epoch(1)
+    order = EpochSampler(24, shuffle=True, seed=3)
+    order.set_epoch(1)
+    assert same(samples(source), [alone[key] for key in order][:21])
+
+
+def test_other_transforms_are_applied_to_samples(two_classes: Path) -> None:
+    steps = [len, lambda size: torch.tensor(float(size))]
+    source = make_loader(two_classes / "val", Compose(steps), batch_size=10, shuffle=False, num_workers=0)
+    sizes = [path.stat().st_size for path in read_class_folder(two_classes / "val").paths()]
+    assert [size.item() for size, _ in samples(source)] == sizes
+    prepared = Compose([bytes, presets.classification_eval(SPEC)])  # takes bytes, and no path
+    expected = samples(make_loader(two_classes / "val", SPEC, batch_size=10, shuffle=False, num_workers=0))
+    source = make_loader(two_classes / "val", prepared, batch_size=10, shuffle=False, num_workers=0)
+    assert same(samples(source), expected)
 
 
 def test_resuming_a_resumed_epoch(loader: Callable[..., ImageLoader]) -> None:
@@ -289,10 +317,13 @@ def test_mistakes_are_named(two_classes: Path, loader: Callable[..., ImageLoader
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("kind", ["folder", "ImageFolder"])
-def test_bad_file_is_named_once(tmp_path: Path, two_classes: Path, workers: int, kind: str) -> None:
+@pytest.mark.parametrize("damage", ["cut off", "bad code"])
+def test_bad_file_is_named_once(tmp_path: Path, two_classes: Path, workers: int, kind: str, damage: str) -> None:
     root = shutil.copytree(two_classes / "val", tmp_path / "val")
     bad = root / "flat" / "3.jpg"
-    bad.write_bytes(bad.read_bytes()[:300])
+    data = bad.read_bytes()
+    # The end is looked for when the picture is opened, codes are read when it is decoded.
+    bad.write_bytes(data[:300] if damage == "cut off" else data[:-200] + b"\xff\x00" * 99 + data[-2:])
     data = (
         root
         if kind == "folder"
