@@ -1,4 +1,4 @@
-// The only file that knows Python: buffers in, arrays out, JpegError to the classes of freqlearn/errors.py.
+// The decoder for Python: buffers in, arrays out, JpegError to the classes of freqlearn/errors.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "bindings.hpp"
 #include "decoder.hpp"
 #include "error.hpp"
 
@@ -22,40 +23,10 @@ using freqlearn::Decoded;
 using freqlearn::ErrorKind;
 using freqlearn::Info;
 using freqlearn::JpegError;
+using freqlearn::without_gil;
 
 using PlaneArray = nb::ndarray<nb::numpy, Coefficient, nb::ndim<4>>;  // (rows, cols, 8, 8)
 using TableArray = nb::ndarray<nb::numpy, std::uint16_t, nb::shape<8, 8>>;
-
-// A caller's bytes, held in place while the GIL is released.
-class Buffer {
- public:
-  explicit Buffer(nb::handle object) {
-    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_ND) != 0) throw nb::python_error();
-    if (view_.ndim != 1 || view_.itemsize != 1) {
-      const std::string got = freqlearn::join(view_.ndim, " dimensions of ", view_.itemsize, "-byte items");
-      PyBuffer_Release(&view_);
-      throw nb::type_error(("expected a one-dimensional buffer of bytes, got " + got).c_str());
-    }
-  }
-  ~Buffer() { PyBuffer_Release(&view_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  [[nodiscard]] freqlearn::Bytes bytes() const {
-    return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
-  }
-
- private:
-  Py_buffer view_{};
-};
-
-// Runs `work` on the bytes of `object` without the GIL.
-template <class Work>
-auto without_gil(nb::handle object, Work&& work) {
-  const Buffer buffer(object);
-  const nb::gil_scoped_release release;
-  return work(buffer.bytes());
-}
 
 const char* class_name(ErrorKind kind) {
   switch (kind) {
@@ -158,7 +129,15 @@ void bind_decoded(nb::module_& m) {
       .def_prop_ro("warnings", [](const Decoded& d) { return d.info.warnings; }, "What was odd about the file.");
 }
 
-#define FREQLEARN_DATA_TYPE "bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8]"
+freqlearn::InstructionSet find_instruction_set(const std::optional<std::string>& wanted) {
+  if (!wanted) return freqlearn::best_instruction_set();
+  std::string names;
+  for (const freqlearn::InstructionSet set : freqlearn::instruction_sets()) {
+    if (name(set) == *wanted) return set;
+    names += freqlearn::join(names.empty() ? "" : ", ", name(set));
+  }
+  throw nb::value_error(("expected one of the instruction sets " + names + ", got " + *wanted).c_str());
+}
 
 void bind_functions(nb::module_& m) {
   m.def(
@@ -197,23 +176,30 @@ Raises:
     JpegError: One of its subclasses, with the byte offset.)");
   m.def(
       "decode",
-      [](nb::handle data, bool strict, std::uint64_t max_pixels) {
-        return without_gil(data, [=](freqlearn::Bytes bytes) { return freqlearn::decode(bytes, strict, max_pixels); });
+      [](nb::handle data, bool strict, std::uint64_t max_pixels, bool reference,
+         const std::optional<std::string>& instruction_set) {
+        const freqlearn::Method method{reference, find_instruction_set(instruction_set)};
+        return without_gil(
+            data, [=](freqlearn::Bytes bytes) { return freqlearn::decode(bytes, strict, max_pixels, method); });
       },
-      "data"_a, nb::kw_only(), "strict"_a, "max_pixels"_a,
-      nb::sig("def decode(data: " FREQLEARN_DATA_TYPE ", *, strict: bool, max_pixels: int) -> Decoded"),
+      "data"_a, nb::kw_only(), "strict"_a, "max_pixels"_a, "reference"_a = false, "instruction_set"_a = nb::none(),
+      nb::sig("def decode(data: " FREQLEARN_DATA_TYPE ", *, strict: bool, max_pixels: int, reference: bool = False, "
+              "instruction_set: str | None = None) -> Decoded"),
       R"(Decodes all coefficients.
 
 Args:
     data: A JPEG file, any contiguous one-dimensional buffer of bytes; not copied.
     strict: Raise on damage. False keeps what can be read, zeros elsewhere, and says so in complete and warnings.
     max_pixels: Largest width times height that is accepted.
+    reference: Decode with the readable decoder alone, which the fast one leaves all damage to. The result is the same.
+    instruction_set: One of instruction_sets(), for the fast decoder; None: the best.
 
 Returns:
     Planes, tables and headers.
 
 Raises:
-    JpegError: One of its subclasses, with the byte offset.)");
+    JpegError: One of its subclasses, with the byte offset.
+    ValueError: If the instruction set is not one of those.)");
 }
 
 }  // namespace
@@ -232,4 +218,5 @@ NB_MODULE(_native, m) {
   bind_info(m);
   bind_decoded(m);
   bind_functions(m);
+  freqlearn::bind_operator(m);
 }

@@ -3,10 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "cpu.hpp"
+#include "output.hpp"
 #include "plan.hpp"
+#include "planes.hpp"
+#include "quantisation.hpp"
 #include "segments.hpp"
 
 namespace freqlearn {
@@ -20,18 +25,23 @@ struct Target {
   double tolerance = 0.0;
 };
 
-enum class DataType { float32, float16, bfloat16 };
-
-// (channels, height / 8, width / 8) of the plan's output, anywhere in memory; strides in elements.
-struct Output {
-  void* data = nullptr;
-  DataType type = DataType::float32;
-  std::ptrdiff_t channel_stride = 0, row_stride = 0, col_stride = 0;
-};
-
-// Throws what decode(strict == true) throws where it decodes; std::invalid_argument for a plan that does not fit the
-// picture. The file's size must be the plan's. Never touches memory outside of `output`'s elements.
+// Throws what decode(strict == true) throws where it decodes; std::invalid_argument for a plan, a target or an output
+// that do not fit each other or the picture. Never touches memory outside of `output`'s elements, which are undefined
+// after an exception.
 void execute(Bytes data, const Plan& plan, const Target& target, const Output& output, std::uint64_t max_pixels,
              InstructionSet set = best_instruction_set());
+
+// One component that is in memory already: (rows, cols, 8, 8), natural order.
+struct StoredPlane {
+  const Coefficient* quantised = nullptr;  // with a table ...
+  QuantTable quant_table{};
+  const float* dequantised = nullptr;  // ... or, where `quantised` is null, as they are
+  std::size_t rows = 0, cols = 0;
+  int h = 1, v = 1;  // sampling factors
+};
+
+// The same for planes of `color_space` ("gray", "YCbCr", "RGB"); their picture has the plan's size.
+void execute_planes(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan,
+                    const Target& target, const Output& output, InstructionSet set = best_instruction_set());
 
 }  // namespace freqlearn

@@ -1,0 +1,49 @@
+// What the binding files share: a caller's bytes without the GIL, and what each of them binds.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <utility>
+
+#include "error.hpp"
+#include "segments.hpp"
+
+#define FREQLEARN_DATA_TYPE "bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8]"
+
+namespace freqlearn {
+
+// A caller's bytes, held in place while the GIL is released.
+class Buffer {
+ public:
+  explicit Buffer(nanobind::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_ND) != 0) throw nanobind::python_error();
+    if (view_.ndim != 1 || view_.itemsize != 1) {
+      const std::string got = join(view_.ndim, " dimensions of ", view_.itemsize, "-byte items");
+      PyBuffer_Release(&view_);
+      throw nanobind::type_error(("expected a one-dimensional buffer of bytes, got " + got).c_str());
+    }
+  }
+  ~Buffer() { PyBuffer_Release(&view_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  [[nodiscard]] Bytes bytes() const {
+    return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
+  }
+
+ private:
+  Py_buffer view_{};
+};
+
+// Runs `work` on the bytes of `object` without the GIL.
+template <class Work>
+auto without_gil(nanobind::handle object, Work&& work) {
+  const Buffer buffer(object);
+  const nanobind::gil_scoped_release release;
+  return work(buffer.bytes());
+}
+
+// bindings_operator.cpp
+void bind_operator(nanobind::module_& m);
+
+}  // namespace freqlearn

@@ -1,0 +1,89 @@
+#include "execute.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "block_rows.hpp"
+#include "error.hpp"
+#include "operator.hpp"
+
+namespace freqlearn {
+namespace {
+
+// A thread keeps this much from one picture to the next; ordinary plans need some hundred kB.
+constexpr std::size_t kKeptBytes = std::size_t{16} << 20;
+
+Scratch& scratch_of_thread() {
+  thread_local Scratch scratch;
+  if (scratch.bytes() > kKeptBytes) scratch = Scratch{};
+  return scratch;
+}
+
+std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+// The headers that a file with these planes would have.
+Info info_of(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan) {
+  Info info;
+  info.color_space = color_space;
+  Frame& frame = info.frame;
+  check(plan);
+  frame.height = static_cast<std::size_t>(plan.height);
+  frame.width = static_cast<std::size_t>(plan.width);
+  for (const StoredPlane& plane : planes) {
+    if (plane.h < 1 || plane.h > 4 || plane.v < 1 || plane.v > 4) {
+      throw std::invalid_argument(join("expected sampling factors of 1 to 4, got ", plane.h, "x", plane.v));
+    }
+    frame.h_max = std::max(frame.h_max, plane.h);
+    frame.v_max = std::max(frame.v_max, plane.v);
+  }
+  // T.81 A.1.1: the largest factors of the picture's components, which need not include 1.
+  for (const StoredPlane& plane : planes) {
+    Component component;
+    component.h = plane.h;
+    component.v = plane.v;
+    component.rows = ceil_div(ceil_div(frame.height * static_cast<std::size_t>(plane.v), static_cast<std::size_t>(frame.v_max)), 8);
+    component.cols = ceil_div(ceil_div(frame.width * static_cast<std::size_t>(plane.h), static_cast<std::size_t>(frame.h_max)), 8);
+    if (plane.rows != component.rows || plane.cols != component.cols) {
+      throw std::invalid_argument(join("expected a plane of ", component.rows, "x", component.cols, " blocks, got ",
+                                       plane.rows, "x", plane.cols));
+    }
+    frame.components.push_back(component);
+    info.quant_tables.push_back(plane.quant_table);
+  }
+  return info;
+}
+
+}  // namespace
+
+void execute(Bytes data, const Plan& plan, const Target& target, const Output& output, std::uint64_t max_pixels,
+             InstructionSet set) {
+  Operator sink(plan, target, output, set, scratch_of_thread());
+  decode_rows(data, max_pixels, sink, set);
+  sink.finish();
+}
+
+void execute_planes(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan,
+                    const Target& target, const Output& output, InstructionSet set) {
+  Operator sink(plan, target, output, set, scratch_of_thread());
+  const Info info = info_of(planes, color_space, plan);
+  const std::vector<BlockRange> wanted = sink.wanted(info);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].empty()) continue;
+    const StoredPlane& plane = planes[i];
+    for (std::size_t row = wanted[i].row_begin; row < wanted[i].row_end; ++row) {
+      const std::size_t first = 64 * (row * plane.cols + wanted[i].col_begin);
+      if (plane.quantised != nullptr) {
+        sink.take({.component = i,
+                   .row = row,
+                   .blocks = plane.quantised + first,
+                   .order = BlockOrder::natural,
+                   .quant_table = &plane.quant_table});
+      } else {
+        sink.take_dequantised(i, row, plane.dequantised + first);
+      }
+    }
+  }
+  sink.finish();
+}
+
+}  // namespace freqlearn
