@@ -12,31 +12,46 @@ namespace freqlearn {
 // block asks overrun() after it, so the reader never gets farther than this.
 inline constexpr std::size_t kReadAhead = 512;
 
+// Where a reader stands: a 64-bit window, of which the top `count` bits are valid, and what comes behind those.
+struct BitState {
+  std::uint64_t window = 0;
+  const std::uint8_t* next = nullptr;
+  std::uint64_t count = 0;
+};
+
 // A 64-bit window, refilled by one unconditional load (Fabian Giesen, "Reading bits in far too many ways", variant 4).
 class BitReader {
  public:
-  BitReader(const std::uint8_t* begin, const std::uint8_t* end) noexcept : begin_(begin), next_(begin), end_(end) {}
+  BitReader(const std::uint8_t* begin, const std::uint8_t* end) noexcept : begin_(begin), end_(end) {
+    state_.next = begin;
+  }
+
+  // For the fast decoder, which keeps it in registers.
+  [[nodiscard]] BitState& state() noexcept { return state_; }
+  [[nodiscard]] const std::uint8_t* end() const noexcept { return end_; }
+  // Back to where it began.
+  void rewind() noexcept { state_ = {0, begin_, 0}; }
 
   // At least 56 bits are in the window afterwards; bits behind the end are whatever follows in the buffer.
   void refill() noexcept {
-    window_ |= load_big_endian(next_) >> count_;
-    next_ += (63 - count_) >> 3;
-    count_ |= 56;
+    state_.window |= load_big_endian(state_.next) >> state_.count;
+    state_.next += (63 - state_.count) >> 3;
+    state_.count |= 56;
   }
 
   // The next `n` bits, 1 <= n <= 32, without taking them.
   [[nodiscard]] std::uint32_t peek(unsigned n) const noexcept {
-    return static_cast<std::uint32_t>(window_ >> (64 - n));
+    return static_cast<std::uint32_t>(state_.window >> (64 - n));
   }
 
   void drop(unsigned n) noexcept {
-    window_ <<= n;
-    count_ -= n;
+    state_.window <<= n;
+    state_.count -= n;
   }
 
   // `n` bits as a number, 0 <= n <= 16.
   [[nodiscard]] std::uint32_t take(unsigned n) noexcept {
-    const auto bits = static_cast<std::uint32_t>(window_ >> 32 >> (32 - n));
+    const auto bits = static_cast<std::uint32_t>(state_.window >> 32 >> (32 - n));
     drop(n);
     return bits;
   }
@@ -50,7 +65,7 @@ class BitReader {
 
   // Negative once bits behind the end have been taken.
   [[nodiscard]] std::int64_t bits_left() const noexcept {
-    return (end_ - next_) * 8 + static_cast<std::int64_t>(count_);
+    return (end_ - state_.next) * 8 + static_cast<std::int64_t>(state_.count);
   }
   [[nodiscard]] bool overrun() const noexcept { return bits_left() < 0; }
   // Bytes of which at least one bit has been taken.
@@ -70,11 +85,9 @@ class BitReader {
     return word;
   }
 
+  BitState state_;
   const std::uint8_t* begin_;
-  const std::uint8_t* next_;
   const std::uint8_t* end_;
-  std::uint64_t window_ = 0;
-  unsigned count_ = 0;  // valid bits at the top of window_
 };
 
 }  // namespace freqlearn

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "application.hpp"
 #include "entropy_data.hpp"
-#include "error.hpp"
-#include "huffman.hpp"
+#include "fast_sequential.hpp"
+#include "file_reader.hpp"
 #include "progressive.hpp"
 #include "scan.hpp"
-#include "scan_header.hpp"
+#include "decoding_memory.hpp"
 #include "sequential.hpp"
-#include "warnings.hpp"
 
 namespace freqlearn {
 namespace {
@@ -19,259 +17,135 @@ namespace {
 // A segment takes 32 bytes in memory and may take 2 in a file, which must not decide how many are kept.
 constexpr std::size_t kSpareSegments = 64;
 
-enum class Depth { headers, structure, coefficients };
+class HeaderReader : public FileReader {
+ public:
+  using FileReader::FileReader;
 
-IntervalDecoder interval_decoder(const Frame& frame, const ScanHeader& scan) {
+ private:
+  std::optional<std::size_t> read_scan(const ScanHeader&, std::size_t) override { return std::nullopt; }
+};
+
+class StructureReader : public FileReader {
+ public:
+  using FileReader::FileReader;
+
+ private:
+  std::optional<std::size_t> read_scan(const ScanHeader& header, std::size_t data_offset) override {
+    std::vector<Plane> none(frame().components.size());
+    const Scan scan(header, frame(), none, huffman_slots());
+    check_claim(data_offset);
+    return end_of_entropy_data(data(), data_offset);
+  }
+};
+
+// Whole rows of blocks into the planes.
+class PlaneStore : public BlockStore {
+ public:
+  explicit PlaneStore(const Scan& scan) : scan_(scan) {}
+
+  BlockSpan row(std::size_t index, std::size_t row) override {
+    const Plane& plane = *scan_.components[index].plane;
+    return {0, plane.cols(), plane.block(row, 0)};
+  }
+  [[nodiscard]] unsigned last_wanted(std::size_t) const override { return 63; }
+  [[nodiscard]] const std::uint8_t* places() const override { return natural_places(); }
+  [[nodiscard]] bool wants_all() const override { return true; }
+  Progress finish_row(std::size_t) override { return Progress::more; }
+
+ private:
+  const Scan& scan_;
+};
+
+using ReadableDecoder = void (*)(Scan& scan, std::size_t first, std::size_t count, BitReader& bits);
+
+ReadableDecoder readable_decoder(const Frame& frame, const ScanHeader& scan) {
   if (!frame.progressive()) return decode_sequential;
   if (scan.is_dc()) return scan.is_refinement() ? decode_dc_refinement : decode_dc_first;
   return scan.is_refinement() ? decode_ac_refinement : decode_ac_first;
 }
 
-class Decoder {
+class PlaneReader : public FileReader {
  public:
-  Decoder(Bytes data, Depth depth, bool strict, std::uint64_t max_pixels)
-      : data_(data), depth_(depth), strict_(strict), max_pixels_(max_pixels) {}
+  PlaneReader(Bytes data, bool strict, std::uint64_t max_pixels, const Method& method)
+      : FileReader(data, strict, max_pixels), method_(method) {}
 
-  Decoded run();
+  Decoded read();
 
  private:
-  void read_start();
-  void walk();
-  // Returns false where reading ends.
-  bool handle(const Segment& segment);
-  void handle_frame(const Segment& segment);
-  bool handle_scan(const Segment& segment);
-  void handle_restart_interval(const Segment& segment);
-  void handle_line_count(const Segment& segment);
-  void handle_end(const Segment& segment);
-  void first_scan();
-  void check_claim(std::size_t data_offset);
-  void read_scan(const ScanHeader& header, std::size_t data_offset);
-  [[nodiscard]] const char* way_out(ErrorKind kind) const;
-  void finish();
+  std::optional<std::size_t> read_scan(const ScanHeader& header, std::size_t data_offset) override;
+  IntervalDecoder interval_decoder(Scan& scan, FastSequential* fast);
 
-  Bytes data_;
-  Depth depth_;
-  bool strict_;
-  std::uint64_t max_pixels_;
-
-  std::size_t offset_ = 0;  // of the next segment
-  Warnings warnings_;
-  QuantSlots quant_slots_;
-  HuffmanSlots huffman_slots_;
-  std::size_t restart_interval_ = 0;
-  ApplicationData application_;
-  std::optional<Frame> frame_;
-  std::optional<Progression> progression_;  // from the first scan on
-  std::vector<bool> has_table_;             // a component
-  bool keeps_some_ = false;  // damage from here on leaves something that strict == false can give
-  bool has_end_marker_ = false;
-  EntropyData entropy_data_;
-  Decoded result_;
+  Method method_;
+  DecodingMemoryLease memory_;
+  std::vector<Plane> planes_;
 };
 
-Decoded Decoder::run() {
-  try {
-    read_start();
-    walk();
-    if (depth_ != Depth::headers) progression_->check_complete(*frame_, offset_, has_end_marker_, warnings_);
-  } catch (JpegError& error) {
-    if (strict_ || !keeps_some_) {
-      error.suggest(way_out(error.kind()));
-      throw;
-    }
-    warnings_.add(error.message());
-    result_.complete = false;
+Decoded PlaneReader::read() {
+  Decoded result;
+  result.info = run();
+  result.complete = complete();
+  const std::vector<Component>& components = result.info.frame.components;
+  planes_.resize(components.size());
+  for (std::size_t i = 0; i < components.size(); ++i) {
+    if (!planes_[i].allocated()) planes_[i] = Plane(components[i].rows, components[i].cols, Contents::zeros);
+    planes_[i].drop_masks();
   }
-  finish();
-  return std::move(result_);
+  result.planes = std::move(planes_);
+  return result;
 }
 
-const char* Decoder::way_out(ErrorKind kind) const {
-  switch (kind) {
-    case ErrorKind::malformed:
-    case ErrorKind::truncated: return strict_ && keeps_some_ ? "; strict=False keeps what can be read" : "";
-    case ErrorKind::unsupported: return "; decoder=\"pixels\" reads what Pillow can read";
-    case ErrorKind::too_large: return "; if the file is trusted, pass a larger max_pixels";
-    case ErrorKind::not_jpeg: return "; decoder=\"auto\" or \"pixels\" reads other formats";
-  }
-  return "";
-}
-
-void Decoder::read_start() {
-  if (data_.size() < 2 || data_[0] != 0xFF || data_[1] != marker::SOI) {
-    const std::string got = data_.empty()       ? "no bytes"
-                            : data_.size() == 1 ? "one byte"
-                                                : join(int{data_[0]}, " ", int{data_[1]});
-    fail(ErrorKind::not_jpeg, 0, "not a JPEG file: expected it to begin with the bytes 255 216, got ", got);
-  }
-  offset_ = 2;
-}
-
-void Decoder::walk() {
-  for (;;) {
-    const Segment segment = next_segment(data_, offset_, warnings_);
-    offset_ = segment.next;
-    if (!handle(segment)) return;
-  }
-}
-
-bool Decoder::handle(const Segment& segment) {
-  if (is_frame_marker(segment.code)) {
-    handle_frame(segment);
-    return true;
-  }
-  switch (segment.code) {
-    case kEndOfData:
-    case marker::EOI: handle_end(segment); return false;
-    case marker::SOI: fail(ErrorKind::malformed, segment.offset, "expected one SOI marker, got a second one");
-    case marker::SOS: return handle_scan(segment);
-    case marker::DQT: parse_quant_tables(segment, quant_slots_, warnings_); return true;
-    case marker::DHT: parse_huffman_tables(segment, huffman_slots_); return true;
-    case marker::DRI: handle_restart_interval(segment); return true;
-    case marker::DNL: handle_line_count(segment); return true;
-    default: break;
-  }
-  // Those behind the first scan header come too late, as in libjpeg: read_info() and decode() agree.
-  const bool is_application = segment.code >= marker::APP0 && segment.code <= marker::APP15;
-  if (is_application && !progression_) parse_application(segment, application_);
-  if (marker::is_restart(segment.code)) {
-    warnings_.add("restart marker outside of a scan, at byte ", segment.offset);
-  }
-  return true;  // COM, DAC (arithmetic conditioning, unused here), TEM
-}
-
-void Decoder::handle_frame(const Segment& segment) {
-  if (frame_) fail(ErrorKind::malformed, segment.offset, "expected one frame header, got a second one");
-  frame_ = parse_frame(segment, max_pixels_);
-}
-
-void Decoder::handle_restart_interval(const Segment& segment) {
-  if (segment.payload.size() != 2) {
-    fail(ErrorKind::malformed, segment.offset, "restart interval: expected a length of 4, got ",
-         segment.payload.size() + 2);
-  }
-  restart_interval_ = segment.u16(0);
-}
-
-// Only files whose frame header has no height need DNL, and those are refused; libjpeg ignores it altogether.
-void Decoder::handle_line_count(const Segment& segment) {
-  if (segment.payload.size() != 2 || !frame_ || segment.u16(0) == frame_->height) return;
-  warnings_.add("DNL marker at byte ", segment.offset, ": expected the frame header's height of ", frame_->height,
-                ", which is kept, got ", segment.u16(0));
-}
-
-void Decoder::handle_end(const Segment& segment) {
-  has_end_marker_ = segment.code == marker::EOI;
-  if (!progression_) {
-    fail(ErrorKind::truncated, segment.offset, "expected a frame and a scan, got the end of the ",
-         has_end_marker_ ? "image" : "file");
-  }
-  if (!has_end_marker_) {
-    warnings_.add("missing EOI marker at byte ", segment.offset);
-  } else if (segment.next < data_.size()) {
-    const Bytes rest = data_.subspan(segment.next);
-    const bool picture = rest.size() >= 3 && rest[0] == 0xFF && rest[1] == marker::SOI && rest[2] == 0xFF;
-    warnings_.add(rest.size(), picture ? " bytes of a further picture" : " bytes", " after EOI, at byte ",
-                  segment.next, ", are not read");
-  }
-}
-
-void Decoder::first_scan() {
-  result_.info.restart_interval = restart_interval_;
-  result_.info.quant_tables.resize(frame_->components.size());
-  result_.planes.resize(frame_->components.size());
-  has_table_.assign(frame_->components.size(), false);
-}
-
-bool Decoder::handle_scan(const Segment& segment) {
-  if (!frame_) fail(ErrorKind::malformed, segment.offset, "expected a frame header before the scan, got none");
-  const ScanHeader header = parse_scan_header(segment, *frame_, warnings_);
-  if (!progression_) {
-    first_scan();
-    progression_.emplace(*frame_);
-  }
-  progression_->add(header, warnings_);
-  for (const ScanHeader::Selection& selection : header.selections) {
-    const std::size_t i = selection.component;
-    if (has_table_[i]) continue;
-    const int slot = frame_->components[i].quant_index;
-    const auto& table = quant_slots_[static_cast<std::size_t>(slot)];
-    if (!table) {
-      fail(ErrorKind::malformed, segment.offset, "component ", i, " uses quantisation table ", slot,
-           ", which no DQT marker before its scan defines");
-    }
-    result_.info.quant_tables[i] = *table;
-    has_table_[i] = true;
-  }
-  if (depth_ == Depth::headers) return false;
-  read_scan(header, segment.next);
-  return true;
-}
-
-// Before anything is allocated: memory grows with the data that are there, not with what the frame header claims.
-void Decoder::check_claim(std::size_t data_offset) {
-  const std::size_t available = data_.size() - data_offset;
-  const std::uint64_t needed = least_data(*frame_);
-  keeps_some_ = may_be_cut(*frame_, available);
-  if (needed <= available || (!strict_ && keeps_some_)) return;
-  fail(ErrorKind::truncated, data_offset, frame_->width, " x ", frame_->height, " px: expected at least ", needed,
-       " bytes of entropy-coded data, the file has ", available);
-}
-
-void Decoder::read_scan(const ScanHeader& header, std::size_t data_offset) {
-  Scan scan(header, *frame_, result_.planes, huffman_slots_);
-  if (!keeps_some_) check_claim(data_offset);
-  if (depth_ == Depth::structure) {
-    offset_ = end_of_entropy_data(data_, data_offset);
-    return;
-  }
+std::optional<std::size_t> PlaneReader::read_scan(const ScanHeader& header, std::size_t data_offset) {
+  planes_.resize(frame().components.size());
+  Scan scan(header, frame(), planes_, huffman_slots());
+  check_claim(data_offset);
+  const bool is_fast = !frame().progressive() && !method_.reference;
+  // What is read strictly is either written in full or thrown away. Else blocks that never come must be zero, and
+  // should take no memory, as a short file can claim very many.
+  const Contents contents = is_fast && strict() ? Contents::unspecified : Contents::zeros;
   for (const ScanComponent& component : scan.components) {
     Plane& plane = *component.plane;
-    if (!plane.allocated()) plane = Plane(component.component->rows, component.component->cols);
+    if (!plane.allocated()) plane = Plane(component.component->rows, component.component->cols, contents);
     if (!header.is_dc()) plane.allocate_masks();
   }
   // Segments beyond the scan's intervals are of use only where damage repeated some.
-  const std::size_t intervals = scan.intervals(restart_interval_);
-  entropy_data_.read(data_, data_offset, 2 * intervals + kSpareSegments);
-  offset_ = entropy_data_.end_offset();
-  result_.complete &= decode_scan(scan, interval_decoder(*frame_, header), entropy_data_, restart_interval_, strict_,
-                                  warnings_);
+  EntropyData& entropy_data = memory_->entropy_data;
+  entropy_data.read(data(), data_offset, 2 * scan.intervals(restart_interval()) + kSpareSegments);
+  std::optional<PlaneStore> store;
+  std::optional<FastSequential> fast;
+  if (is_fast) {
+    store.emplace(scan);
+    fast.emplace(scan, *store, memory_->tables, method_.set);
+  } else {
+    scan.build_tables();
+  }
+  const IntervalDecoder decode_interval = interval_decoder(scan, fast ? &*fast : nullptr);
+  if (!decode_scan(scan, decode_interval, entropy_data, restart_interval(), strict(), warnings())) mark_incomplete();
+  return entropy_data.end_offset();
 }
 
-// Also after damage: what has not come by now is zero.
-void Decoder::finish() {
-  Info& info = result_.info;
-  for (std::size_t i = 0; i < frame_->components.size(); ++i) {
-    const Component& component = frame_->components[i];
-    if (!has_table_[i]) {
-      const auto& table = quant_slots_[static_cast<std::size_t>(component.quant_index)];
-      info.quant_tables[i] = table.value_or(QuantTable{});
+IntervalDecoder PlaneReader::interval_decoder(Scan& scan, FastSequential* fast) {
+  const ReadableDecoder readable = readable_decoder(frame(), scan.header);
+  return [&scan, fast, readable, is_strict = strict()](std::size_t first, std::size_t count, BitReader& bits) {
+    if (fast != nullptr) {
+      if (fast->decode(first, count, bits) != FastSequential::Outcome::fault) return Progress::more;
+      bits.rewind();
+      for_each_block(scan, first, is_strict ? count : fast->reached() - first,
+                     [](ScanComponent&, Block block) { std::fill_n(block, 64, Coefficient{0}); });
+      scan.build_tables();
     }
-    if (depth_ != Depth::coefficients) continue;
-    if (!result_.planes[i].allocated()) result_.planes[i] = Plane(component.rows, component.cols);
-    result_.planes[i].drop_masks();
-  }
-  info.color_space = color_space(*frame_, application_, warnings_);
-  info.orientation = application_.orientation.value_or(1);
-  info.adobe_transform = application_.adobe_transform;
-  info.jfif = application_.jfif;
-  info.warnings = warnings_.texts();
-  info.frame = std::move(*frame_);
+    readable(scan, first, count, bits);
+    return Progress::more;
+  };
 }
 
 }  // namespace
 
-Info read_info(Bytes data, std::uint64_t max_pixels) {
-  return Decoder(data, Depth::headers, true, max_pixels).run().info;
-}
+Info read_info(Bytes data, std::uint64_t max_pixels) { return HeaderReader(data, true, max_pixels).run(); }
 
-Info check(Bytes data, std::uint64_t max_pixels) {
-  return Decoder(data, Depth::structure, true, max_pixels).run().info;
-}
+Info check(Bytes data, std::uint64_t max_pixels) { return StructureReader(data, true, max_pixels).run(); }
 
-Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels) {
-  return Decoder(data, Depth::coefficients, strict, max_pixels).run();
+Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels, const Method& method) {
+  return PlaneReader(data, strict, max_pixels, method).read();
 }
 
 }  // namespace freqlearn

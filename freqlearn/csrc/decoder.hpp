@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu.hpp"
 #include "frame.hpp"
 #include "planes.hpp"
 #include "quantisation.hpp"
@@ -42,8 +43,15 @@ Info read_info(Bytes data, std::uint64_t max_pixels);
 // without EOI gets a warning "missing EOI ...": only decoding can tell whether its last scan is whole.
 Info check(Bytes data, std::uint64_t max_pixels);
 
+// How sequential scans are decoded: fast, by the build for `set`, or by the readable decoder alone, which the fast one
+// leaves all damage to. The result is the same.
+struct Method {
+  bool reference = false;
+  InstructionSet set = best_instruction_set();
+};
+
 // All coefficients. With strict == false, damage behind the first scan header ends up in the warnings and
 // complete == false; what could not be read is zero.
-Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels);
+Decoded decode(Bytes data, bool strict, std::uint64_t max_pixels, const Method& method = {});
 
 }  // namespace freqlearn

@@ -66,6 +66,16 @@ void EntropyData::read(Bytes data, std::size_t begin, std::size_t max_segments) 
   std::memset(copy_.get() + size, 0, kReadAhead);
 }
 
+void EntropyData::trim(std::size_t limit) {
+  data_ = {};
+  segments_.clear();
+  if (segments_.capacity() > limit / sizeof(EntropySegment)) segments_.shrink_to_fit();
+  if (capacity_ > limit) {
+    copy_.reset();
+    capacity_ = 0;
+  }
+}
+
 std::size_t EntropyData::file_offset(const EntropySegment& segment, std::size_t taken) const {
   taken = std::min(taken, segment.end - segment.begin);
   std::size_t offset = segment.file_offset;

@@ -21,7 +21,7 @@ struct EntropySegment {
 // Offset of the marker that ends the entropy-coded data at `begin`, or data.size(). Skips restart markers.
 std::size_t end_of_entropy_data(Bytes data, std::size_t begin);
 
-// Reused for every scan of a file, so that a file of many scans allocates once.
+// Reused for every scan of a file and for the files after it, so that few of them allocate.
 class EntropyData {
  public:
   // Copies the scan whose data begin at `begin`, up to the restart marker that would open one segment too many.
@@ -37,6 +37,9 @@ class EntropyData {
   }
   // Where in the file the `taken`-th byte of a segment is.
   [[nodiscard]] std::size_t file_offset(const EntropySegment& segment, std::size_t taken) const;
+
+  // Forgets everything, and gives memory back that takes more than `limit` bytes.
+  void trim(std::size_t limit);
 
  private:
   Bytes data_;

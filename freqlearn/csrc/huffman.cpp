@@ -36,17 +36,32 @@ void parse_huffman_tables(const Segment& segment, HuffmanSlots& slots) {
   }
 }
 
-HuffmanTable::HuffmanTable(const HuffmanSpec& spec, bool is_dc) : symbols_(spec.symbols) {
+void check(const HuffmanSpec& spec, bool is_dc) {
   std::int32_t code = 0;
-  std::int32_t index = 0;
   for (unsigned length = 1; length <= 16; ++length) {
-    symbol_offset_[length] = index - code;
     const std::int32_t count = spec.counts[length];
     const std::int32_t limit = std::int32_t{1} << length;
     if (count > 0 && code + count >= limit) {
       fail(ErrorKind::malformed, spec.offset, "invalid Huffman table: expected at most ",
            std::max(0, limit - 1 - code), " codes of ", length, " bits (none of all ones), got ", count);
     }
+    code = (code + count) << 1;
+  }
+  if (!is_dc) return;
+  for (std::size_t i = 0; i < spec.size; ++i) {
+    if (spec.symbols[i] > 15) {
+      fail(ErrorKind::malformed, spec.offset, "invalid Huffman table: expected DC symbols 0 to 15, got ",
+           int{spec.symbols[i]});
+    }
+  }
+}
+
+HuffmanTable::HuffmanTable(const HuffmanSpec& spec) : symbols_(spec.symbols) {
+  std::int32_t code = 0;
+  std::int32_t index = 0;
+  for (unsigned length = 1; length <= 16; ++length) {
+    symbol_offset_[length] = index - code;
+    const std::int32_t count = spec.counts[length];
     if (length <= kLookupBits) {
       const unsigned spare = kLookupBits - length;
       for (std::int32_t i = 0; i < count; ++i) {
@@ -58,14 +73,6 @@ HuffmanTable::HuffmanTable(const HuffmanSpec& spec, bool is_dc) : symbols_(spec.
     index += count;
     last_code_[length] = count > 0 ? code - 1 : -1;
     code <<= 1;
-  }
-  if (is_dc) {
-    for (std::size_t i = 0; i < spec.size; ++i) {
-      if (spec.symbols[i] > 15) {
-        fail(ErrorKind::malformed, spec.offset, "invalid Huffman table: expected DC symbols 0 to 15, got ",
-             int{spec.symbols[i]});
-      }
-    }
   }
 }
 

@@ -25,13 +25,16 @@ struct HuffmanSlots {
 // One DHT segment may hold several tables. Whether a table is a valid code is checked when a scan uses it.
 void parse_huffman_tables(const Segment& segment, HuffmanSlots& slots);
 
+// Throws if the codes do not form a prefix code in which no code is all ones, or a DC table has a symbol above 15.
+void check(const HuffmanSpec& spec, bool is_dc);
+
 class HuffmanTable {
  public:
   static constexpr int kNotACode = -1;
 
   HuffmanTable() = default;
-  // Throws if the codes do not form a prefix code in which no code is all ones, or a DC table has a symbol above 15.
-  HuffmanTable(const HuffmanSpec& spec, bool is_dc);
+  // `spec` has passed check().
+  explicit HuffmanTable(const HuffmanSpec& spec);
 
   // Takes one code from `bits`, whose window holds at least 16, and returns its symbol or kNotACode.
   [[nodiscard]] int decode(BitReader& bits) const noexcept {

@@ -2,13 +2,12 @@
 
 #include <new>
 
+#include "plane_memory.hpp"
+
 namespace freqlearn {
 
-Plane::Plane(std::size_t rows, std::size_t cols) : rows_(rows), cols_(cols) {
-  void* memory = std::calloc(rows * cols, 64 * sizeof(Coefficient));
-  if (memory == nullptr) throw std::bad_alloc();
-  coefficients_ = std::shared_ptr<Coefficient[]>(static_cast<Coefficient*>(memory), Free{});
-}
+Plane::Plane(std::size_t rows, std::size_t cols, Contents contents)
+    : rows_(rows), cols_(cols), coefficients_(plane_memory(rows * cols, contents)) {}
 
 void Plane::allocate_masks() {
   if (masks_) return;

@@ -13,12 +13,16 @@ namespace freqlearn {
 using Coefficient = std::int16_t;
 using Block = Coefficient*;  // 64 of them, natural order
 
+enum class Contents {
+  zeros,       // of a large plane the pages come from the system already zeroed, and are committed when first written
+  unspecified  // for who writes every block
+};
+
 // (rows, cols, 8, 8) int16, natural order. The memory is shared with the arrays that are handed out.
 class Plane {
  public:
   Plane() = default;
-  // All zeros; the pages come from the system already zeroed and are committed when first written.
-  Plane(std::size_t rows, std::size_t cols);
+  Plane(std::size_t rows, std::size_t cols, Contents contents);
 
   [[nodiscard]] bool allocated() const { return coefficients_ != nullptr; }
   [[nodiscard]] Block block(std::size_t row, std::size_t col) const { return block(row * cols_ + col); }

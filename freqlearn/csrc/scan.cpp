@@ -8,26 +8,26 @@
 namespace freqlearn {
 namespace {
 
-const HuffmanTable* build_table(const std::array<std::optional<HuffmanSpec>, 4>& specs, int index, bool is_dc,
-                                std::array<std::optional<HuffmanTable>, 4>& built, std::size_t scan_offset) {
-  const auto slot = static_cast<std::size_t>(index);
-  if (!specs[slot]) {
+const HuffmanSpec* find_table(const std::array<std::optional<HuffmanSpec>, 4>& specs, int index, bool is_dc,
+                              std::size_t scan_offset) {
+  const auto& spec = specs[static_cast<std::size_t>(index)];
+  if (!spec) {
     fail(ErrorKind::malformed, scan_offset, "the scan uses ", is_dc ? "DC" : "AC", " Huffman table ", index,
          ", which no DHT marker before it defines");
   }
-  if (!built[slot]) built[slot].emplace(*specs[slot], is_dc);
-  return &*built[slot];
+  check(*spec, is_dc);
+  return &*spec;
 }
 
 // Restart intervals and the segments of the file that should hold them, side by side.
 class IntervalReader {
  public:
-  IntervalReader(Scan& scan, IntervalDecoder decode_interval, const EntropyData& data, bool strict, Warnings& warnings)
-      : scan_(scan), decode_interval_(decode_interval), data_(data), strict_(strict), warnings_(warnings) {}
+  IntervalReader(const IntervalDecoder& decode_interval, const EntropyData& data, bool strict, Warnings& warnings)
+      : decode_interval_(decode_interval), data_(data), strict_(strict), warnings_(warnings) {}
 
   // The segment that holds interval `index`, or nullptr if it is lost.
   const EntropySegment* find(std::size_t index);
-  void decode(const EntropySegment& segment, std::size_t first, std::size_t count);
+  Progress decode(const EntropySegment& segment, std::size_t first, std::size_t count);
   void finish();
   [[nodiscard]] bool exhausted() const { return next_ == data_.segments().size(); }
   [[nodiscard]] bool complete() const { return complete_; }
@@ -39,8 +39,7 @@ class IntervalReader {
     complete_ = false;
   }
 
-  Scan& scan_;
-  IntervalDecoder decode_interval_;
+  const IntervalDecoder& decode_interval_;
   const EntropyData& data_;
   bool strict_;
   Warnings& warnings_;
@@ -66,10 +65,10 @@ const EntropySegment* IntervalReader::find(std::size_t index) {
   return nullptr;
 }
 
-void IntervalReader::decode(const EntropySegment& segment, std::size_t first, std::size_t count) {
+Progress IntervalReader::decode(const EntropySegment& segment, std::size_t first, std::size_t count) {
   BitReader bits = data_.reader(segment);
   try {
-    decode_interval_(scan_, first, count, bits);
+    if (decode_interval_(first, count, bits) == Progress::enough) return Progress::enough;
   } catch (const EntropyFault& fault) {
     const std::size_t offset = data_.file_offset(segment, bits.bytes_taken());
     if (bits.overrun()) {
@@ -77,12 +76,13 @@ void IntervalReader::decode(const EntropySegment& segment, std::size_t first, st
     } else {
       report(ErrorKind::malformed, offset, join("entropy-coded data: ", fault.what));
     }
-    return;
+    return Progress::more;
   }
   if (const std::int64_t left = bits.bits_left() / 8; left > 0) {
     warnings_.add(left, " bytes after the blocks of a scan or restart interval, at byte ",
                   data_.file_offset(segment, bits.bytes_taken()));
   }
+  return Progress::more;
 }
 
 void IntervalReader::finish() {
@@ -103,8 +103,8 @@ Scan::Scan(const ScanHeader& scan_header, const Frame& frame, std::vector<Plane>
     ScanComponent component;
     component.component = &frame.components[selection.component];
     component.plane = &planes[selection.component];
-    if (needs_dc) component.dc = build_table(slots.dc, selection.dc_table, true, dc_tables, header.offset);
-    if (needs_ac) component.ac = build_table(slots.ac, selection.ac_table, false, ac_tables, header.offset);
+    if (needs_dc) component.dc_spec = find_table(slots.dc, selection.dc_table, true, header.offset);
+    if (needs_ac) component.ac_spec = find_table(slots.ac, selection.ac_table, false, header.offset);
     components.push_back(component);
   }
   if (header.interleaved()) {
@@ -117,15 +117,27 @@ Scan::Scan(const ScanHeader& scan_header, const Frame& frame, std::vector<Plane>
   }
 }
 
-bool decode_scan(Scan& scan, IntervalDecoder decode_interval, const EntropyData& data, std::size_t restart_interval,
+void Scan::build_tables() {
+  for (std::size_t i = 0; i < components.size(); ++i) {
+    ScanComponent& component = components[i];
+    auto& dc = dc_tables[static_cast<std::size_t>(header.selections[i].dc_table)];
+    auto& ac = ac_tables[static_cast<std::size_t>(header.selections[i].ac_table)];
+    if (component.dc_spec != nullptr && !dc) dc.emplace(*component.dc_spec);
+    if (component.ac_spec != nullptr && !ac) ac.emplace(*component.ac_spec);
+    component.dc = dc ? &*dc : nullptr;
+    component.ac = ac ? &*ac : nullptr;
+  }
+}
+
+bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data, std::size_t restart_interval,
                  bool strict, Warnings& warnings) {
-  IntervalReader reader(scan, decode_interval, data, strict, warnings);
+  IntervalReader reader(decode_interval, data, strict, warnings);
   const std::size_t length = restart_interval > 0 ? restart_interval : scan.mcus;
   std::size_t lost = 0;
   for (std::size_t first = 0, index = 0; first < scan.mcus; first += length, ++index) {
     const std::size_t count = std::min(length, scan.mcus - first);
     if (const EntropySegment* segment = reader.find(index)) {
-      reader.decode(*segment, first, count);
+      if (reader.decode(*segment, first, count) == Progress::enough) return reader.complete();
     } else if (!reader.exhausted()) {
       lost += count;
     } else if (strict) {

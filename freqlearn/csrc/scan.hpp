@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -19,7 +20,9 @@ namespace freqlearn {
 struct ScanComponent {
   const Component* component = nullptr;
   Plane* plane = nullptr;
-  const HuffmanTable* dc = nullptr;
+  const HuffmanSpec* dc_spec = nullptr;  // as valid; null where the scan needs none
+  const HuffmanSpec* ac_spec = nullptr;
+  const HuffmanTable* dc = nullptr;  // after build_tables()
   const HuffmanTable* ac = nullptr;
   std::uint32_t dc_predictor = 0;  // modulo 2^16, as libjpeg's coefficients are
 };
@@ -38,6 +41,8 @@ struct Scan {
 
   // Throws if a table that this scan needs is missing or invalid.
   Scan(const ScanHeader& header, const Frame& frame, std::vector<Plane>& planes, const HuffmanSlots& slots);
+  // For the readable decoders; once is enough.
+  void build_tables();
   Scan(const Scan&) = delete;
   Scan& operator=(const Scan&) = delete;
 };
@@ -47,12 +52,15 @@ struct EntropyFault {
   const char* what;
 };
 
-// Decodes `count` MCUs from MCU `first` on: one restart interval. Throws EntropyFault.
-using IntervalDecoder = void (*)(Scan& scan, std::size_t first, std::size_t count, BitReader& bits);
+enum class Progress { more, enough };
 
-// Decodes all restart intervals of `scan`. With strict == false, a fault leaves the rest of its interval as it was and
+// Decodes `count` MCUs from MCU `first` on: one restart interval. Throws EntropyFault. Says whether those behind it are
+// of any use.
+using IntervalDecoder = std::function<Progress(std::size_t first, std::size_t count, BitReader& bits)>;
+
+// Decodes restart intervals of `scan`, all or until there is enough. With strict == false, a fault leaves the rest of its interval as it was and
 // decoding goes on at the next restart marker. Returns whether everything could be read.
-bool decode_scan(Scan& scan, IntervalDecoder decode_interval, const EntropyData& data, std::size_t restart_interval,
+bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data, std::size_t restart_interval,
                  bool strict, Warnings& warnings);
 
 // Calls decode_block(ScanComponent&, Block) for every block of the MCUs, in the order of the data. Blocks that pad

@@ -1,0 +1,2 @@
+#define FREQLEARN_SET avx2
+#include "fast_blocks.inl"

@@ -1,0 +1,2 @@
+#define FREQLEARN_SET baseline
+#include "fast_blocks.inl"
