@@ -23,6 +23,7 @@ using freqlearn::Decoded;
 using freqlearn::ErrorKind;
 using freqlearn::Info;
 using freqlearn::JpegError;
+using freqlearn::find_instruction_set;
 using freqlearn::without_gil;
 
 using PlaneArray = nb::ndarray<nb::numpy, Coefficient, nb::ndim<4>>;  // (rows, cols, 8, 8)
@@ -127,16 +128,6 @@ void bind_decoded(nb::module_& m) {
           "Quantisation table of each component, (8, 8) uint16, natural order.")
       .def_ro("complete", &Decoded::complete, "False if strict=False had to leave something out.")
       .def_prop_ro("warnings", [](const Decoded& d) { return d.info.warnings; }, "What was odd about the file.");
-}
-
-freqlearn::InstructionSet find_instruction_set(const std::optional<std::string>& wanted) {
-  if (!wanted) return freqlearn::best_instruction_set();
-  std::string names;
-  for (const freqlearn::InstructionSet set : freqlearn::instruction_sets()) {
-    if (name(set) == *wanted) return set;
-    names += freqlearn::join(names.empty() ? "" : ", ", name(set));
-  }
-  throw nb::value_error(("expected one of the instruction sets " + names + ", got " + *wanted).c_str());
 }
 
 void bind_functions(nb::module_& m) {

@@ -3,8 +3,11 @@
 
 #include <nanobind/nanobind.h>
 
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "cpu.hpp"
 #include "error.hpp"
 #include "segments.hpp"
 
@@ -41,6 +44,17 @@ auto without_gil(nanobind::handle object, Work&& work) {
   const Buffer buffer(object);
   const nanobind::gil_scoped_release release;
   return work(buffer.bytes());
+}
+
+// One of instruction_sets() by its name; the best for none.
+inline InstructionSet find_instruction_set(const std::optional<std::string>& wanted) {
+  if (!wanted) return best_instruction_set();
+  std::string names;
+  for (const InstructionSet set : instruction_sets()) {
+    if (name(set) == *wanted) return set;
+    names += join(names.empty() ? "" : ", ", name(set));
+  }
+  throw nanobind::value_error(("expected one of the instruction sets " + names + ", got " + *wanted).c_str());
 }
 
 // bindings_operator.cpp

@@ -46,16 +46,6 @@ DataType type_of(const std::string& name) {
   throw std::invalid_argument("expected float32, float16 or bfloat16, got " + name);
 }
 
-InstructionSet set_of(const std::optional<std::string>& wanted) {
-  if (!wanted) return best_instruction_set();
-  std::string known;
-  for (const InstructionSet set : instruction_sets()) {
-    if (*wanted == name(set)) return set;
-    known += join(known.empty() ? "" : ", ", name(set));
-  }
-  throw std::invalid_argument("expected an instruction set that this processor runs, one of " + known + ", got " + *wanted);
-}
-
 using Numbers3 = std::array<std::int64_t, 3>;
 
 Output output_of(std::uintptr_t pointer, const std::string& type, const Numbers3& shape, const Numbers3& strides) {
@@ -170,7 +160,7 @@ void bind_execute(nb::module_& m) {
          const Numbers3& shape, const Numbers3& strides, std::uint64_t max_pixels,
          const std::optional<std::string>& instruction_set) {
         const Output output = output_of(pointer, dtype, shape, strides);
-        const InstructionSet set = set_of(instruction_set);
+        const InstructionSet set = find_instruction_set(instruction_set);
         without_gil(data, [&](Bytes bytes) { execute(bytes, plan, target, output, max_pixels, set); });
       },
       "data"_a, "plan"_a, "target"_a, nb::kw_only(), "pointer"_a, "dtype"_a, "shape"_a, "strides"_a, "max_pixels"_a,
@@ -200,7 +190,7 @@ Raises:
         std::vector<StoredPlane> planes;
         for (std::size_t i = 0; i < blocks.size(); ++i) planes.push_back(plane_of(blocks[i], tables[i], sampling[i]));
         const Output output = output_of(pointer, dtype, shape, strides);
-        const InstructionSet set = set_of(instruction_set);
+        const InstructionSet set = find_instruction_set(instruction_set);
         const nb::gil_scoped_release release;
         execute_planes(planes, color_space, plan, target, output, set);
       },
@@ -223,14 +213,6 @@ Args:
 Raises:
     TypeError: If a plane is of another kind.
     ValueError: If the plan does not fit the planes, or the result's shape the plan.)");
-  m.def(
-      "instruction_sets",
-      [] {
-        std::vector<std::string> names;
-        for (const InstructionSet set : instruction_sets()) names.emplace_back(name(set));
-        return names;
-      },
-      "What the loops are built for and this processor runs, slowest first.");
 }
 
 }  // namespace
