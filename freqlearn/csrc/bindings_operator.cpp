@@ -48,17 +48,6 @@ DataType type_of(const std::string& name) {
 
 using Numbers3 = std::array<std::int64_t, 3>;
 
-Output output_of(std::uintptr_t pointer, const std::string& type, const Numbers3& shape, const Numbers3& strides) {
-  return {.data = reinterpret_cast<void*>(pointer),
-          .type = type_of(type),
-          .channels = shape[0],
-          .rows = shape[1],
-          .cols = shape[2],
-          .channel_stride = static_cast<std::ptrdiff_t>(strides[0]),
-          .row_stride = static_cast<std::ptrdiff_t>(strides[1]),
-          .col_stride = static_cast<std::ptrdiff_t>(strides[2])};
-}
-
 template <class T>
 using BlocksArray = nb::ndarray<const T, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using TableArray = nb::ndarray<const std::uint16_t, nb::shape<8, 8>, nb::c_contig, nb::device::cpu>;
@@ -184,11 +173,7 @@ Raises:
          const std::vector<std::pair<int, int>>& sampling, const std::string& color_space, const Plan& plan,
          const Target& target, std::uintptr_t pointer, const std::string& dtype, const Numbers3& shape,
          const Numbers3& strides, const std::optional<std::string>& instruction_set) {
-        if (tables.size() != blocks.size() || sampling.size() != blocks.size()) {
-          throw std::invalid_argument("expected one table and one pair of sampling factors a plane");
-        }
-        std::vector<StoredPlane> planes;
-        for (std::size_t i = 0; i < blocks.size(); ++i) planes.push_back(plane_of(blocks[i], tables[i], sampling[i]));
+        const std::vector<StoredPlane> planes = planes_of(blocks, tables, sampling);
         const Output output = output_of(pointer, dtype, shape, strides);
         const InstructionSet set = find_instruction_set(instruction_set);
         const nb::gil_scoped_release release;
@@ -216,6 +201,27 @@ Raises:
 }
 
 }  // namespace
+
+Output output_of(std::uintptr_t pointer, const std::string& type, const Numbers3& shape, const Numbers3& strides) {
+  return {.data = reinterpret_cast<void*>(pointer),
+          .type = type_of(type),
+          .channels = shape[0],
+          .rows = shape[1],
+          .cols = shape[2],
+          .channel_stride = static_cast<std::ptrdiff_t>(strides[0]),
+          .row_stride = static_cast<std::ptrdiff_t>(strides[1]),
+          .col_stride = static_cast<std::ptrdiff_t>(strides[2])};
+}
+
+std::vector<StoredPlane> planes_of(const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
+                                   const std::vector<std::pair<int, int>>& sampling) {
+  if (tables.size() != blocks.size() || sampling.size() != blocks.size()) {
+    throw std::invalid_argument("expected one table and one pair of sampling factors a plane");
+  }
+  std::vector<StoredPlane> planes;
+  for (std::size_t i = 0; i < blocks.size(); ++i) planes.push_back(plane_of(blocks[i], tables[i], sampling[i]));
+  return planes;
+}
 
 void bind_operator(nb::module_& m) {
   bind_plan(m);
