@@ -210,4 +210,5 @@ NB_MODULE(_native, m) {
   bind_decoded(m);
   bind_functions(m);
   freqlearn::bind_operator(m);
+  freqlearn::bind_batch(m);
 }

@@ -3,12 +3,16 @@
 
 #include <nanobind/nanobind.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cpu.hpp"
 #include "error.hpp"
+#include "execute.hpp"
 #include "segments.hpp"
 
 #define FREQLEARN_DATA_TYPE "bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8]"
@@ -59,5 +63,15 @@ inline InstructionSet find_instruction_set(const std::optional<std::string>& wan
 
 // bindings_operator.cpp
 void bind_operator(nanobind::module_& m);
+// A tensor's memory: address, "float32", "float16" or "bfloat16", (channels, rows, cols), strides in elements.
+Output output_of(std::uintptr_t pointer, const std::string& type, const std::array<std::int64_t, 3>& shape,
+                 const std::array<std::int64_t, 3>& strides);
+// Views of a caller's arrays, which have to stay; what execute_planes takes of them.
+std::vector<StoredPlane> planes_of(const std::vector<nanobind::object>& blocks,
+                                   const std::vector<nanobind::object>& tables,
+                                   const std::vector<std::pair<int, int>>& sampling);
+
+// bindings_batch.cpp
+void bind_batch(nanobind::module_& m);
 
 }  // namespace freqlearn
