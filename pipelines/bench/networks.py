@@ -31,7 +31,7 @@ def measure_networks(
 
     Args:
         rounds: How often.
-        batch_size: Images a step; 8 on the CPU and 64 on a GPU by default.
+        batch_size: Images a step; 4 on the CPU and 64 on a GPU by default.
         progress: Is told what runs.
 
     Returns:
@@ -40,7 +40,7 @@ def measure_networks(
     """
     rows = []
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        rows += _on(torch.device(device), rounds, batch_size or (8 if device == "cpu" else 64), progress)
+        rows += _on(torch.device(device), rounds, batch_size or (4 if device == "cpu" else 64), progress)
     return rows
 
 

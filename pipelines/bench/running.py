@@ -93,7 +93,7 @@ def run(
         if "memory" in parts:
             result["memory"] = _memory(photos, large, progress)
         if "networks" in parts:
-            result["networks"] = measure_networks(rounds=min(rounds, 5), progress=progress)
+            result["networks"] = measure_networks(rounds=min(rounds, 3), progress=progress)
     return result
 
 
