@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageOps
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
-MOSAIC_PX = (4000, 3000)  # width, height: 12 megapixels
 TILES = (8, 8)
+TILE_PX = (500, 375)  # width, height: 4000x3000 in all, 12 megapixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +60,20 @@ def mosaics(photos: Sequence[Photo], folder: Path, *, count: int, min_bytes: int
     """Write 12-megapixel JPEG files made of photos, 4000x3000 px, 4:2:0, as cameras do.
 
     Args:
-        photos: What they are made of.
+        photos: What they are made of; those that Pillow cannot read are passed over.
         folder: Where to write them.
         count: How many.
         min_bytes: The quality is raised from 90 until a file has as many bytes, if it can.
         seed: Of the choice of photos.
+
+    Returns:
+        The files; none if Pillow reads none of the photos.
     """
-    choose = random.Random(seed)
+    order = random.Random(seed)
+    tiles = [tile for photo in order.sample(photos, len(photos)) if (tile := _tile(photo)) is not None]
     written = []
-    for number in range(count):
-        mosaic = _mosaic([choose.choice(photos) for _ in range(TILES[0] * TILES[1])])
+    for number in range(count if tiles else 0):
+        mosaic = _mosaic(order.choices(tiles, k=TILES[0] * TILES[1]))
         path = folder / f"mosaic-{number}.jpg"
         for quality in range(90, 101, 2):
             file = io.BytesIO()
@@ -81,13 +85,19 @@ def mosaics(photos: Sequence[Photo], folder: Path, *, count: int, min_bytes: int
     return written
 
 
-def _mosaic(tiles: Sequence[Photo]) -> Image.Image:
-    width, height = MOSAIC_PX[0] // TILES[0], MOSAIC_PX[1] // TILES[1]
-    picture = Image.new("RGB", MOSAIC_PX)
-    for number, photo in enumerate(tiles):
-        row, column = divmod(number, TILES[0])
+def _tile(photo: Photo) -> Image.Image | None:
+    try:
         with Image.open(io.BytesIO(photo.data)) as image:
-            tile = ImageOps.fit(image.convert("RGB"), (width, height))
+            return ImageOps.fit(image.convert("RGB"), TILE_PX)
+    except (OSError, ValueError):
+        return None
+
+
+def _mosaic(tiles: Sequence[Image.Image]) -> Image.Image:
+    width, height = TILE_PX
+    picture = Image.new("RGB", (TILES[0] * width, TILES[1] * height))
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, TILES[0])
         picture.paste(tile, (column * width, row * height))
     return picture
 

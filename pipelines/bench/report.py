@@ -60,7 +60,7 @@ def sections(result: Mapping[str, Any]) -> list[Section]:
         *timed,
         *(_memory(result["memory"]) if "memory" in result else ()),
         *(_networks(result["networks"]) if "networks" in result else ()),
-        *(_profile(result["profile"], result["workloads"]) if "profile" in result else ()),
+        *(_profile(result["profile"], result["workloads"]) if result.get("profile") else ()),
     ]
 
 
@@ -115,7 +115,7 @@ def _times(key: str, found: Mapping[str, Any]) -> Section:
 
 def _doubts(key: str, timings: Mapping[str, Timing]) -> Iterator[str]:
     """What the processor's clock says of the wall's."""
-    if key == "batches":
+    if key == "batches" or not timings:
         return
     for name, timing in timings.items():
         used = sum(timing.cpu) / sum(timing.wall)

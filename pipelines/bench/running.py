@@ -116,9 +116,12 @@ def _timed(workload: Workload, photos: Sequence[Photo], rounds: int, progress: P
     }
 
 
-def _profile(photos: Sequence[Photo], rounds: int, progress: Progress) -> dict[str, Any]:
+def _profile(photos: Sequence[Photo], rounds: int, progress: Progress) -> dict[str, Any] | None:
+    """Of our own calls; None where we cannot read the photos."""
     passes = profile.steps()
-    good, _, _ = readable(photos, passes)
+    good, _, unfit = readable(photos, passes)
+    if unfit or not good:
+        return None
     timings = measure(passes, good, rounds=rounds, progress=lambda text: progress(f"profile: {text}"))
     result: dict[str, Any] = {"ms": {name: asdict(timing) for name, timing in timings.items()}}
     result["symbols"] = asdict(floor.count_symbols(good))
@@ -134,6 +137,8 @@ def _memory(photos: Sequence[Photo], large: Sequence[Photo], progress: Progress)
     result: dict[str, Any] = {}
     names = (rgb.PILLOW, rgb.PILLOW_DRAFT, rgb.TORCHVISION, rgb.TORCHCODEC, rgb.SIMPLEJPEG, rgb.DALI)
     for key, some, size_px in (("training", photos[:32], 224), ("large", large, 448)):
+        if not some:
+            continue
         rows: dict[str, Any] = {}
         missing: dict[str, str] = {}
         for name in (DCT_24, *(rgb.row(name, size_px) for name in names), DCTNET):

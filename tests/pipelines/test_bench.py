@@ -232,6 +232,16 @@ def test_the_command_prints_tables_and_writes_every_round(
     assert "no result for training: run python -m benchmarks.speed" in capsys.readouterr().out
 
 
+def test_photos_that_nobody_reads_are_named_and_nothing_crashes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
+    assert main(["bench", str(tmp_path), "--parts", "coefficients,large,profile", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "left out: freqlearn.read_dct: fails on 1 of 1 photos: " in printed
+    assert "(no rows)" in printed
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
