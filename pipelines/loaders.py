@@ -106,7 +106,7 @@ class ImageLoader(DataLoader[Any]):
     _fingerprint: str | None = None
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration goes through; the one it is at anyway is gone on with."""
+        """Choose the epoch that the next iteration goes through; of the epoch that was resumed, what remains."""
         self._sampler.set_epoch(epoch)
 
     @property
@@ -141,9 +141,9 @@ class ImageLoader(DataLoader[Any]):
             remain of the epoch are the same.
         """
         sampler = self._sampler
-        # Another epoch was chosen since: the iteration is over, if not at its end.
-        begun = self._position is not None and self._position[0] == sampler.epoch
-        epoch, samples = self._position if self._position and begun else (sampler.epoch, sampler.start)
+        epoch, samples = self._position or (sampler.epoch, sampler.start)
+        if epoch != sampler.epoch:  # another one was chosen since
+            epoch, samples = sampler.epoch, sampler.start
         return {"version": STATE_VERSION, **self._identity(), "epoch": epoch, "samples": samples}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

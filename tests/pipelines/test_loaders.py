@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 from collections.abc import Callable
@@ -102,6 +103,14 @@ def test_batches_hold_what_the_transform_gives_alone(two_classes: Path, crop: An
     order = EpochSampler(24, shuffle=True, seed=3)
     order.set_epoch(1)
     assert same(samples(source), [alone[key] for key in order][:21])
+
+
+def test_what_workers_need_can_be_sent_to_spawned_ones(loader: Callable[..., ImageLoader]) -> None:
+    source = loader(num_workers=1, shuffle=False)
+    dataset, collate, init = pickle.loads(pickle.dumps((source.dataset, source.collate_fn, source.worker_init_fn)))
+    assert callable(init)
+    images, _ = collate([dataset[0, index] for index in range(4)])
+    assert torch.equal(images, next(iter(source))[0])
 
 
 def test_other_transforms_are_applied_to_samples(two_classes: Path) -> None:
