@@ -34,6 +34,7 @@ float to_float(const std::uint8_t* bytes, freqlearn::DataType type) {
 
 GuardedOutput::GuardedOutput(const Execution& execution)
     : type_(execution.type),
+      bad_(execution.bad_output),
       item_bytes_(execution.type == freqlearn::DataType::float32 ? 4 : 2),
       shape_(output_shape(execution)) {
   std::ptrdiff_t stride = 1, before = 0;
@@ -56,11 +57,23 @@ GuardedOutput::GuardedOutput(const Execution& execution)
 }
 
 freqlearn::Output GuardedOutput::output() {
-  return {.data = memory_.data() + first_,
-          .type = type_,
-          .channel_stride = strides_[0],
-          .row_stride = strides_[1],
-          .col_stride = strides_[2]};
+  freqlearn::Output output{.data = memory_.data() + first_,
+                           .type = type_,
+                           .channels = static_cast<std::int64_t>(shape_[0]),
+                           .rows = static_cast<std::int64_t>(shape_[1]),
+                           .cols = static_cast<std::int64_t>(shape_[2]),
+                           .channel_stride = strides_[0],
+                           .row_stride = strides_[1],
+                           .col_stride = strides_[2]};
+  switch (bad_) {
+    case Execution::BadOutput::none: break;
+    case Execution::BadOutput::other_channels: ++output.channels; break;
+    case Execution::BadOutput::other_rows: ++output.rows; break;
+    case Execution::BadOutput::other_cols: --output.cols; break;
+    case Execution::BadOutput::null: output.data = nullptr; break;
+    case Execution::BadOutput::overlapping: output.channel_stride = output.row_stride = output.col_stride = 0; break;
+  }
+  return output;
 }
 
 std::vector<std::size_t> GuardedOutput::places() const {

@@ -25,6 +25,7 @@ class GuardedOutput {
   [[nodiscard]] std::vector<std::size_t> places() const;  // of the elements, in bytes
 
   freqlearn::DataType type_;
+  Execution::BadOutput bad_;
   std::size_t item_bytes_ = 0, first_ = 0;  // first_: where element (0, 0, 0) is, in bytes
   std::array<std::size_t, 3> shape_{};
   std::array<std::ptrdiff_t, 3> strides_{};  // in elements

@@ -108,13 +108,45 @@ void make_wild(Geometry& geometry, Script& script, bool output) {
   }
 }
 
-void make_wild(Plan& plan, Script& script) {
+double wild_value(Script& script) {
   static constexpr double kInf = std::numeric_limits<double>::infinity();
-  static constexpr std::array kFactors{kInf, -kInf, std::numeric_limits<double>::quiet_NaN(), 1e300, -1.0, 1e-300};
-  if (plan.colors.empty() || script.chance(70)) return make_wild(plan.geometry, script, true);
-  ColorStep& step = plan.colors[script.below(plan.colors.size())];
-  if (script.chance(70)) return make_wild(step.geometry, script, false);
-  step.factor = step.rgb[script.below(3)] = script.one_of(kFactors);
+  return script.one_of(std::array{kInf, -kInf, std::numeric_limits<double>::quiet_NaN(), 1e300, -1e300, -1.0, 0.0,
+                                  1e-300});
+}
+
+void make_wild(freqlearn::Target& target, Script& script) {
+  const std::size_t i = script.below(target.channels.size());
+  switch (script.below(6)) {
+    case 0: target.channels[i] = static_cast<int>(wild_number(script)); break;
+    case 1: target.mean[i] = wild_value(script); break;
+    case 2: target.std[i] = wild_value(script); break;
+    case 3: target.tolerance = wild_value(script); break;
+    case 4: target.mean.pop_back(); break;
+    default: target = {}; break;
+  }
+}
+
+void make_wild(Execution& made, Script& script) {
+  Plan& plan = made.plan;
+  switch (script.below(8)) {
+    case 0: made.bad_output = static_cast<Execution::BadOutput>(script.below(6)); break;
+    case 1:
+    case 2: make_wild(made.target, script); break;
+    case 3: (script.chance(50) ? plan.height : plan.width) = wild_number(script); break;
+    case 4:
+    case 5:
+      if (!plan.colors.empty()) {
+        ColorStep& step = plan.colors[script.below(plan.colors.size())];
+        if (script.chance(70)) {
+          make_wild(step.geometry, script, false);
+        } else {
+          step.factor = step.rgb[script.below(3)] = wild_value(script);
+        }
+        break;
+      }
+      [[fallthrough]];
+    default: make_wild(plan.geometry, script, true); break;
+  }
 }
 
 std::vector<int> make_channels(Script& script) {
@@ -168,6 +200,8 @@ Execution make_execution(Script& script, const freqlearn::Frame& frame) {
   Execution made;
   made.wild = script.chance(12);
   const bool whole = script.chance(15) && height <= kLargestOutput && width <= kLargestOutput;
+  made.plan.height = height;
+  made.plan.width = width;
   made.plan.geometry = whole ? whole_picture(height, width) : make_geometry(height, width, script);
   made.plan.transposed = script.chance(25);
   made.plan.flip_horizontal = script.chance(50);
@@ -188,15 +222,17 @@ Execution make_execution(Script& script, const freqlearn::Frame& frame) {
     for (int& gap : made.gaps) gap = static_cast<int>(script.below(3));
     for (bool& backwards : made.backwards) backwards = script.chance(30);
   }
-  if (made.wild) make_wild(made.plan, script);
   for (std::size_t i = 0; i < made.target.channels.size(); ++i) {
     made.target.mean.push_back(static_cast<double>(script.between(-100, 100)));
     made.target.std.push_back(script.one_of(std::array{1.0, 0.5, 10.0, 300.0}));
   }
+  if (made.wild) make_wild(made, script);
 
   std::array<bool, 3> components{};
-  for (const int channel : made.target.channels) components[static_cast<std::size_t>(channel) / 64] = true;
-  made.covers_all = changes_nothing(made.plan, height, width) && made.target.tolerance == 0.0 &&
+  for (const int channel : made.target.channels) {
+    if (channel >= 0 && channel < 192) components[static_cast<std::size_t>(channel) / 64] = true;
+  }
+  made.covers_all = !made.wild && changes_nothing(made.plan, height, width) && made.target.tolerance == 0.0 &&
                     std::ranges::all_of(components, [](bool wanted) { return wanted; });
   return made;
 }

@@ -50,8 +50,10 @@ struct Execution {
   std::array<int, 3> axis_order{0, 1, 2};
   std::array<int, 3> gaps{0, 0, 0};
   std::array<bool, 3> backwards{false, false, false};
-  // Whether the plan may be one that execute() must refuse.
+  // Whether something may be there that execute() must refuse.
   bool wild = false;
+  enum class BadOutput { none, other_channels, other_rows, other_cols, null, overlapping };
+  BadOutput bad_output = BadOutput::none;
   // Whether every block of the file is needed, for an output that is the file's own blocks.
   bool covers_all = false;
 };
