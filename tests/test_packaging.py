@@ -28,6 +28,7 @@ def test_wheel_holds_what_users_import_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"freqlearn/{package}__init__.py" for package in ("", "models/", "pipelines/")} <= names
     assert {"freqlearn/py.typed", "freqlearn/_native.pyi"} <= names
+    assert "freqlearn/pipelines/bench/coefficients.c" in names  # compiled where `freqlearn bench` runs
     assert any(name.startswith("freqlearn/_native.") and name.endswith((".so", ".pyd")) for name in names)
     assert not [name for name in names if name.startswith(("models/", "pipelines/", "tests/")) or "csrc" in name]
 
