@@ -24,14 +24,18 @@ class PlannedDataset(SeededDataset):
         """
         super().__init__(images.folder, seed=images.seed)
         self.images = images
-        self.pipeline = Pipeline(images.transform)
+        pipeline = Pipeline(images.transform)
         # Only with ReadDCT the path may stand for the bytes, and the picture knows where it comes from.
-        if type(next(iter(self.pipeline.steps), None)) is not ReadDCT:
+        if type(next(iter(pipeline.steps), None)) is not ReadDCT:
             raise TypeError("expected ReadDCT as the transform's first step")
+        self.steps, self.last = pipeline.steps, pipeline.last
 
     def sample(self, index: int) -> tuple[DCTImage, int]:
         """The planned picture and the label of the file at `index`."""
-        return self.pipeline.plan(self.images.folder.path(index)), int(self.images.folder.labels[index])
+        picture: Any = self.images.folder.path(index)
+        for step in self.steps:
+            picture = step(picture)
+        return picture, int(self.images.folder.labels[index])
 
     def name(self, index: int) -> str:
         """The file's path."""
@@ -47,7 +51,7 @@ class PlansToBatch:
 
     def __init__(self, dataset: PlannedDataset, *, num_threads: int | None = None) -> None:
         """Decode for a dataset, on `num_threads` threads a process; None as of BatchDecoder."""
-        self.decoder = BatchDecoder(dataset.pipeline.last, num_threads=num_threads)
+        self.decoder = BatchDecoder(dataset.last, num_threads=num_threads)
 
     def __call__(self, samples: Sequence[tuple[DCTImage, int]]) -> Any:
         """Decode a batch.
