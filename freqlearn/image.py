@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from freqlearn import rendering
 from freqlearn.coefficients import Coefficients, ImageSource
+from freqlearn.decoders import JpegFile
 from freqlearn.info import ColorSpace, ImageInfo, Sampling, component_size, describe_layout
 from freqlearn.plan import Plan
 from freqlearn.planes import checked_planes
@@ -125,6 +126,17 @@ class DCTImage:
     def path(self) -> str | None:
         """Where the picture came from, where known."""
         return self._coefficients.path
+
+    @property
+    def undecoded_file(self) -> JpegFile | None:
+        """The file, where the native operator can take what it needs straight from the bytes; else there are planes.
+
+        None for planes that are in memory, and for files whose damage is to be left out (`strict=False`).
+        """
+        file = self._coefficients.file
+        if file is None or self._coefficients.is_decoded or not file.strict or file.decoder != "native":
+            return None
+        return file
 
     @property
     def is_decoded(self) -> bool:
