@@ -53,29 +53,43 @@ PixelWeights::PixelWeights(const Axis& axis)
   start_ = static_cast<double>(axis.start) / unit;
   scale_ = static_cast<double>(axis.stop - axis.start) / (unit * static_cast<double>(axis.scaled_px));
   support_ = std::max(1.0, scale_);
+  slope_ = 1.0 / support_;
   most_ = static_cast<std::size_t>(std::min<std::int64_t>(ceil_of(2 * support_) + 2, beyond_ - lowest_));
 }
 
 // The weights are Pillow's (Resample.c, precompute_coeffs) and so torch's interpolate(antialias=True): a triangle of
 // half-width max(1, scale) around the pixel's centre, over the samples between the floor and the ceiling of the box.
-std::int64_t PixelWeights::write(std::int64_t pixel, double* weights, std::size_t& count) const {
+std::int64_t PixelWeights::write(std::int64_t pixel, double* weights, std::uint32_t& count) const {
   const double center = start_ + (static_cast<double>(window_start_ + pixel) + 0.5) * scale_;
+  if (support_ > 1.0) return write_shrinking(center, weights, count);
+  // Enlarged or of the same size: the two samples around the centre, or the only one at a border.
+  const double at = center - 0.5;
+  const std::int64_t low = floor_of(at);
+  const double share = at - static_cast<double>(low);
+  const bool has_low = low >= lowest_, has_high = low + 1 < beyond_ && share > 0.0;
+  weights[0] = has_low && has_high ? 1.0 - share : 1.0;
+  weights[has_low && has_high] = has_low && has_high ? share : 1.0;
+  count = has_low && has_high ? 2 : 1;
+  return std::clamp(low, lowest_, beyond_ - 1);
+}
+
+std::int64_t PixelWeights::write_shrinking(double center, double* weights, std::uint32_t& count) const {
+  const auto weight = [=, this](std::int64_t sample) {
+    return 1.0 - std::abs(static_cast<double>(sample) + 0.5 - center) * slope_;
+  };
   std::int64_t low = std::clamp(floor_of(center - support_), lowest_, beyond_ - 1);
   std::int64_t high = std::clamp(ceil_of(center + support_), low + 1, beyond_);
-  const double slope = 1.0 / support_;
-  const auto weight = [=](std::int64_t sample) {
-    return 1.0 - std::abs(static_cast<double>(sample) + 0.5 - center) * slope;
-  };
-  while (low < high - 1 && weight(low) <= 0.0) ++low;
-  while (high > low + 1 && weight(high - 1) <= 0.0) --high;
-  count = static_cast<std::size_t>(high - low);
+  // The outermost are often half a sample too far.
+  if (low + 1 < high && weight(low) <= 0.0) ++low;
+  if (low + 1 < high && weight(high - 1) <= 0.0) --high;
+  count = static_cast<std::uint32_t>(high - low);
   double total = 0.0;
-  for (std::size_t i = 0; i < count; ++i) {
-    weights[i] = std::max(0.0, weight(low + static_cast<std::int64_t>(i)));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    weights[i] = std::max(0.0, weight(low + i));
     total += weights[i];
   }
   const double share = total > 0.0 ? 1.0 / total : 0.0;
-  for (std::size_t i = 0; i < count; ++i) weights[i] *= share;
+  for (std::uint32_t i = 0; i < count; ++i) weights[i] *= share;
   return low;
 }
 

@@ -45,12 +45,14 @@ class PixelWeights {
   // No pixel has more samples than this.
   [[nodiscard]] std::size_t most() const { return most_; }
   // For a pixel that the axis shows: writes the weights of consecutive samples, which sum to 1, and returns the first
-  // sample; `count` is how many there are, without zeros at the ends.
-  std::int64_t write(std::int64_t pixel, double* weights, std::size_t& count) const;
+  // sample; `count` is how many there are.
+  std::int64_t write(std::int64_t pixel, double* weights, std::uint32_t& count) const;
 
  private:
+  std::int64_t write_shrinking(double center, double* weights, std::uint32_t& count) const;
+
   std::int64_t lowest_, beyond_, window_start_;
-  double start_, scale_, support_;
+  double start_, scale_, support_, slope_;
   std::size_t most_;
 };
 

@@ -46,14 +46,14 @@ std::size_t Band::place(int frequency) const {
 
 std::size_t Band::bytes() const {
   return weights_.capacity() * sizeof(float) + spans_.capacity() * sizeof(TapSpan) +
-         (pixel_weights_.capacity() + sample_weights_.capacity()) * sizeof(double);
+         (pixel_weights_.capacity() + sums_.capacity()) * sizeof(double);
 }
 
 bool Band::is_of(const Axis& axis, const std::vector<int>& frequencies, bool flipped) const {
   return axis == axis_ && frequencies == frequencies_ && flipped == flipped_ && inputs_.size() == 8;
 }
 
-void Band::build(const Axis& axis, const std::vector<int>& frequencies, bool flipped) {
+void Band::build(const Axis& axis, const std::vector<int>& frequencies, bool flipped, const Kernels& kernels) {
   axis_ = axis;
   frequencies_ = frequencies;
   flipped_ = flipped;
@@ -63,7 +63,7 @@ void Band::build(const Axis& axis, const std::vector<int>& frequencies, bool fli
   if (const auto first = axis.aligned_block()) {
     build_aligned(*first);
   } else {
-    build_resized();
+    build_resized(kernels);
   }
   summarise();
 }
@@ -79,58 +79,48 @@ void Band::build_aligned(std::int64_t first) {
   }
 }
 
-void Band::build_resized() {
+void Band::build_resized(const Kernels& kernels) {
   const PixelWeights pixels(axis_);
-  pixel_weights_.resize(static_cast<std::size_t>(kBlockSide) * pixels.most());
-  for (std::int64_t block = 0; block < axis_.blocks; ++block) {
-    add_block(output_place(static_cast<std::size_t>(block)), pixels, block);
-  }
-}
-
-void Band::add_block(std::size_t place, const PixelWeights& pixels, std::int64_t block) {
-  std::int64_t first[kBlockSide] = {};
-  std::size_t count[kBlockSide] = {};
-  std::int64_t low = std::numeric_limits<std::int64_t>::max(), high = 0;
-  for (std::int64_t p = 0; p < kBlockSide; ++p) {
-    if (!axis_.shows(kBlockSide * block + p)) continue;
-    first[p] = pixels.write(kBlockSide * block + p, &pixel_weights_[static_cast<std::size_t>(p) * pixels.most()],
-                            count[p]);
-    low = std::min(low, first[p]);
-    high = std::max(high, first[p] + static_cast<std::int64_t>(count[p]));
-  }
-  if (high == 0) return;  // nothing but padding
-  const std::int64_t first_block = low / kBlockSide;
-  const auto blocks = static_cast<std::size_t>((high + kBlockSide - 1) / kBlockSide - first_block);
-  const std::size_t frequencies = frequencies_.size(), samples = 8 * blocks;
-  spans_[place] = {static_cast<std::uint32_t>(first_block), static_cast<std::uint32_t>(blocks), weights_.size()};
-
-  // From samples to the wanted frequencies ...
-  sample_weights_.assign(frequencies * samples, 0.0);
-  const DctMatrix& dct = dct_matrix();
+  pixel_weights_.resize(8 * pixels.most());
+  double forward[64] = {};
   for (std::size_t p = 0; p < 8; ++p) {
-    const double* of_pixel = &pixel_weights_[p * pixels.most()];
-    const auto at = static_cast<std::size_t>(first[p] - 8 * first_block);
-    for (std::size_t f = 0; f < frequencies && count[p] > 0; ++f) {
-      const double share = sign(f) * dct[static_cast<std::size_t>(frequencies_[f])][p];
-      double* row = &sample_weights_[f * samples + at];
-      for (std::size_t i = 0; i < count[p]; ++i) row[i] += share * of_pixel[i];
+    for (std::size_t f = 0; f < frequencies_.size(); ++f) {
+      forward[8 * p + f] = sign(f) * dct_matrix()[static_cast<std::size_t>(frequencies_[f])][p];
     }
   }
-  // ... and from the input's coefficients to its samples.
-  const DctMatrix& inverse = transposed_dct_matrix();
-  const auto begin = static_cast<std::size_t>(low - 8 * first_block), end = static_cast<std::size_t>(high - 8 * first_block);
-  weights_.resize(weights_.size() + frequencies * samples);
-  float* out = weights_.data() + spans_[place].weights;
-  for (std::size_t f = 0; f < frequencies; ++f) {
-    const double* row = &sample_weights_[f * samples];
-    for (std::size_t b = 0; b < blocks; ++b) {
-      double sums[8] = {};
-      const std::size_t stop = std::min(end, 8 * b + 8);
-      for (std::size_t s = std::max(begin, 8 * b); s < stop; ++s) {
-        for (std::size_t u = 0; u < 8; ++u) sums[u] += row[s] * inverse[s % 8][u];
-      }
-      for (std::size_t u = 0; u < 8; ++u) out[f * samples + 8 * b + u] = static_cast<float>(sums[u]);
+  BlockTaps taps{};
+  taps.frequencies = frequencies_.size();
+  taps.forward = forward;
+  taps.inverse = transposed_dct_matrix()[0].data();
+  for (std::size_t p = 0; p < 8; ++p) taps.weights[p] = &pixel_weights_[p * pixels.most()];
+
+  const std::int64_t shown_start = std::max<std::int64_t>(axis_.visible_start, 0);
+  const std::int64_t shown_stop = std::min(axis_.visible_stop, kBlockSide * axis_.blocks);
+  for (std::int64_t block = shown_start / kBlockSide; kBlockSide * block < shown_stop; ++block) {
+    const std::int64_t begin = std::max(shown_start, kBlockSide * block);
+    const std::int64_t end = std::min(shown_stop, kBlockSide * block + kBlockSide);
+    std::int64_t first[8] = {};
+    for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+      const auto p = static_cast<std::size_t>(pixel % kBlockSide);
+      first[p] = pixels.write(pixel, &pixel_weights_[p * pixels.most()], taps.count[p]);
     }
+    // Samples follow pixels: the first of the first, and the last of the last, are the outermost.
+    const auto front = static_cast<std::size_t>(begin % kBlockSide), back = static_cast<std::size_t>((end - 1) % kBlockSide);
+    const std::int64_t low = first[front], high = first[back] + taps.count[back];
+    const std::int64_t first_block = low / kBlockSide;
+    for (std::size_t p = 0; p < 8; ++p) {
+      const bool shown = front <= p && p <= back;
+      taps.first[p] = shown ? static_cast<std::uint32_t>(first[p] - kBlockSide * first_block) : 0;
+      if (!shown) taps.count[p] = 0;
+    }
+    taps.begin = static_cast<std::uint32_t>(low - kBlockSide * first_block);
+    taps.end = static_cast<std::uint32_t>(high - kBlockSide * first_block);
+    taps.blocks = (taps.end + 7) / 8;
+    spans_[output_place(static_cast<std::size_t>(block))] = {
+        static_cast<std::uint32_t>(first_block), static_cast<std::uint32_t>(taps.blocks), weights_.size()};
+    weights_.resize(weights_.size() + 8 * taps.blocks * taps.frequencies);
+    if (sums_.size() < 64 * taps.blocks) sums_.resize(64 * taps.blocks);
+    kernels.weigh(taps, sums_.data(), weights_.data() + weights_.size() - 8 * taps.blocks * taps.frequencies);
   }
 }
 

@@ -18,7 +18,7 @@ class Band {
  public:
   // Rows of the wanted frequencies (ascending) of an axis that has been checked; mirrored if told. Memory of an earlier
   // build is reused.
-  void build(const Axis& axis, const std::vector<int>& frequencies, bool flipped);
+  void build(const Axis& axis, const std::vector<int>& frequencies, bool flipped, const Kernels& kernels);
   // Whether build() with these arguments made it.
   [[nodiscard]] bool is_of(const Axis& axis, const std::vector<int>& frequencies, bool flipped) const;
   // Every output block depends on nothing.
@@ -43,8 +43,7 @@ class Band {
 
  private:
   void build_aligned(std::int64_t first);
-  void build_resized();
-  void add_block(std::size_t place, const PixelWeights& pixels, std::int64_t block);
+  void build_resized(const Kernels& kernels);
   void summarise();
   [[nodiscard]] double sign(std::size_t f) const { return flipped_ && frequencies_[f] % 2 == 1 ? -1.0 : 1.0; }
   [[nodiscard]] std::size_t output_place(std::size_t block) const {
@@ -59,7 +58,7 @@ class Band {
   std::vector<std::uint8_t> inputs_;
   std::array<double, 8> largest_{};
   std::size_t begin_ = 0, end_ = 0, most_blocks_ = 0;
-  std::vector<double> pixel_weights_, sample_weights_;  // one output block's
+  std::vector<double> pixel_weights_, sums_;  // one output block's
 };
 
 }  // namespace freqlearn

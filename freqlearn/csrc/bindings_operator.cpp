@@ -132,7 +132,14 @@ void bind_target(nb::module_& m) {
                               .tolerance = tolerance};
           },
           "channels"_a, "mean"_a, "std"_a, "tolerance"_a,
-          "Channels 64 * component + 8 * v + u with their mean and std; see Target in execute.hpp for the tolerance.");
+          "Channels 64 * component + 8 * v + u with their mean and std; see Target in execute.hpp for the tolerance.")
+      .def("__len__", [](const Target& target) { return target.channels.size(); })
+      // For workers that are spawned, and copies of a transform.
+      .def("__reduce__", [](nb::object self) {
+        const auto& target = nb::cast<const Target&>(self);
+        return nb::make_tuple(self.type(),
+                              nb::make_tuple(target.channels, target.mean, target.std, target.tolerance));
+      });
 }
 
 #define FREQLEARN_OUTPUT_DOC                                            \
@@ -227,6 +234,14 @@ void bind_operator(nb::module_& m) {
   bind_plan(m);
   bind_target(m);
   bind_execute(m);
+  m.def(
+      "instruction_sets",
+      [] {
+        std::vector<std::string> names;
+        for (const InstructionSet set : instruction_sets()) names.emplace_back(name(set));
+        return names;
+      },
+      "Names of the builds of the fast loops that this processor can run, slowest first.");
 }
 
 }  // namespace freqlearn

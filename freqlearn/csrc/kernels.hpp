@@ -18,6 +18,17 @@ struct TapSpan {
 // Rows of floats begin at multiples of this, and are so long.
 inline constexpr std::size_t kRowFloats = 16;
 
+// One output block of an axis: what each of its pixels is made of, and the frequencies that are wanted of it.
+struct BlockTaps {
+  const double* weights[8];  // of consecutive samples, for each pixel
+  std::uint32_t first[8];    // the first of them, counted from that of `blocks` input blocks
+  std::uint32_t count[8];
+  std::uint32_t begin, end;  // all samples that occur
+  std::size_t blocks, frequencies;
+  const double* forward;  // [pixel][frequency] of the DCT, eight a row, zero beyond `frequencies`
+  const double* inverse;  // [sample][frequency]
+};
+
 // One row of blocks on its way through the horizontal pass.
 struct RowPass {
   const float* x;  // [block][input][8 v]
@@ -44,6 +55,8 @@ struct FinishedRow {
 };
 
 struct Kernels {
+  // out[frequency][input block][u], by way of sums[sample][frequency], eight a row.
+  void (*weigh)(const BlockTaps& taps, double* sums, float* out);
   // x[block][i][v] = blocks[block][v][inputs[i]] * table[inputs[i]][v]; `transposed` says that blocks are [u][v] too.
   void (*dequantise)(const std::int16_t* blocks, std::size_t count, bool transposed, const float* table,
                      const std::uint8_t* inputs, std::size_t inputs_count, float* x);

@@ -10,23 +10,23 @@ namespace {
 #if defined(__GNUC__)
 #define FREQLEARN_INLINE inline __attribute__((always_inline))
 #define FREQLEARN_UNROLL _Pragma("GCC unroll 16")
-template <int Width>
+template <class T, int Width>
 struct VectorOf {
-  typedef float Type __attribute__((vector_size(sizeof(float) * Width)));
+  typedef T Type __attribute__((vector_size(sizeof(T) * Width)));
 };
 #else
 // Compilers without vector types: the same arithmetic, left to their optimiser.
 #define FREQLEARN_INLINE inline
 #define FREQLEARN_UNROLL
-template <int Width>
+template <class T, int Width>
 struct VectorOf {
   struct Type {
-    float values[Width];
+    T values[Width];
     Type& operator+=(const Type& other) {
       for (int i = 0; i < Width; ++i) values[i] += other.values[i];
       return *this;
     }
-    Type operator*(float factor) const {
+    Type operator*(T factor) const {
       Type product;
       for (int i = 0; i < Width; ++i) product.values[i] = values[i] * factor;
       return product;
@@ -35,12 +35,78 @@ struct VectorOf {
 };
 #endif
 
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#define FREQLEARN_SHUFFLES 1
+#else
+#define FREQLEARN_SHUFFLES 0
+#endif
+
 constexpr int kWidth = FREQLEARN_WIDTH;
-using Vector = VectorOf<kWidth>::Type;
+using Vector = VectorOf<float, kWidth>::Type;
 
 // The eight v of one horizontal frequency, in one register or two.
 constexpr int kPart = kWidth < 8 ? kWidth : 8, kParts = 8 / kPart;
-using Part = VectorOf<kPart>::Type;
+using Part = VectorOf<float, kPart>::Type;
+
+// Eight doubles, in one to four registers.
+constexpr int kDoubles = kWidth / 2, kDoubleParts = 8 / kDoubles;
+using Double = VectorOf<double, kDoubles>::Type;
+
+template <int F>
+FREQLEARN_INLINE void weigh_frequencies(const BlockTaps& taps, const double* __restrict sums, float* __restrict out) {
+  for (std::size_t b = 0; b < taps.blocks; ++b) {
+    Double weights[F][kDoubleParts];
+    FREQLEARN_UNROLL
+    for (int f = 0; f < F; ++f) {
+      FREQLEARN_UNROLL
+      for (int p = 0; p < kDoubleParts; ++p) weights[f][p] = Double{};
+    }
+    const std::size_t begin = 8 * b < taps.begin ? taps.begin : 8 * b, end = taps.end < 8 * b + 8 ? taps.end : 8 * b + 8;
+    for (std::size_t s = begin; s < end; ++s) {
+      FREQLEARN_UNROLL
+      for (int p = 0; p < kDoubleParts; ++p) {
+        Double inverse;
+        std::memcpy(&inverse, taps.inverse + 8 * (s % 8) + kDoubles * p, sizeof inverse);
+        FREQLEARN_UNROLL
+        for (int f = 0; f < F; ++f) weights[f][p] += inverse * sums[8 * s + f];
+      }
+    }
+    FREQLEARN_UNROLL
+    for (int f = 0; f < F; ++f) {
+      double eight[8];
+      FREQLEARN_UNROLL
+      for (int p = 0; p < kDoubleParts; ++p) std::memcpy(eight + kDoubles * p, &weights[f][p], sizeof(Double));
+      for (int u = 0; u < 8; ++u) out[8 * (f * taps.blocks + b) + u] = static_cast<float>(eight[u]);
+    }
+  }
+}
+
+void weigh(const BlockTaps& taps, double* sums, float* out) {
+  // From samples to the wanted frequencies ...
+  std::memset(sums + 8 * taps.begin, 0, 8 * sizeof(double) * (taps.end - taps.begin));
+  for (int pixel = 0; pixel < 8; ++pixel) {
+    Double forward[kDoubleParts];
+    FREQLEARN_UNROLL
+    for (int p = 0; p < kDoubleParts; ++p) {
+      std::memcpy(&forward[p], taps.forward + 8 * pixel + kDoubles * p, sizeof forward[p]);
+    }
+    double* to = sums + 8 * taps.first[pixel];
+    for (std::uint32_t i = 0; i < taps.count[pixel]; ++i, to += 8) {
+      const double weight = taps.weights[pixel][i];
+      FREQLEARN_UNROLL
+      for (int p = 0; p < kDoubleParts; ++p) {
+        Double sum;
+        std::memcpy(&sum, to + kDoubles * p, sizeof sum);
+        sum += forward[p] * weight;
+        std::memcpy(to + kDoubles * p, &sum, sizeof sum);
+      }
+    }
+  }
+  // ... and from the input's coefficients to its samples.
+  std::size_t f = 0;
+  for (; f + 4 <= taps.frequencies; f += 4) weigh_frequencies<4>(taps, sums + f, out + 8 * f * taps.blocks);
+  for (; f < taps.frequencies; ++f) weigh_frequencies<1>(taps, sums + f, out + 8 * f * taps.blocks);
+}
 
 void dequantise(const std::int16_t* __restrict blocks, std::size_t count, bool transposed,
                 const float* __restrict table, const std::uint8_t* __restrict inputs, std::size_t inputs_count,
@@ -100,6 +166,59 @@ FREQLEARN_INLINE void horizontal_block(const float* __restrict x, const float* _
   }
 }
 
+#if FREQLEARN_SHUFFLES
+#if FREQLEARN_WIDTH >= 8
+#define FREQLEARN_PAIRS(a, b, i, j) \
+  __builtin_shufflevector(a, b, i, 8 + (i), j, 8 + (j), 4 + (i), 12 + (i), 4 + (j), 12 + (j))
+#define FREQLEARN_HALVES(a, b, i) \
+  __builtin_shufflevector(a, b, i, 1 + (i), 8 + (i), 9 + (i), 4 + (i), 5 + (i), 12 + (i), 13 + (i))
+#else
+#define FREQLEARN_PAIRS(a, b, i, j) __builtin_shufflevector(a, b, i, 4 + (i), j, 4 + (j))
+#define FREQLEARN_HALVES(a, b, i) __builtin_shufflevector(a, b, i, 1 + (i), 4 + (i), 5 + (i))
+#endif
+
+// Four rows of four floats (at kPart == 8: eight, the last four in the upper halves) become columns.
+FREQLEARN_INLINE void transpose(Part& a, Part& b, Part& c, Part& d) {
+  const Part ab_low = FREQLEARN_PAIRS(a, b, 0, 1), ab_high = FREQLEARN_PAIRS(a, b, 2, 3);
+  const Part cd_low = FREQLEARN_PAIRS(c, d, 0, 1), cd_high = FREQLEARN_PAIRS(c, d, 2, 3);
+  a = FREQLEARN_HALVES(ab_low, cd_low, 0);
+  b = FREQLEARN_HALVES(ab_low, cd_low, 2);
+  c = FREQLEARN_HALVES(ab_high, cd_high, 0);
+  d = FREQLEARN_HALVES(ab_high, cd_high, 2);
+}
+
+FREQLEARN_INLINE Part load_column(const float* from, std::size_t row_floats) {
+#if FREQLEARN_WIDTH >= 8
+  typedef float Four __attribute__((vector_size(16)));
+  Four low, high;
+  std::memcpy(&low, from, sizeof low);
+  std::memcpy(&high, from + 4 * row_floats, sizeof high);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  static_cast<void>(row_floats);
+  Part four;
+  std::memcpy(&four, from, sizeof four);
+  return four;
+#endif
+}
+
+// to[v][b] = from[b][v], eight by eight.
+FREQLEARN_INLINE void turn(const float* __restrict from, std::size_t row_floats, float* __restrict to,
+                           std::size_t stride) {
+  for (int b = 0; b < 8; b += kPart) {
+    for (int v = 0; v < 8; v += 4) {
+      const float* at = from + static_cast<std::size_t>(b) * row_floats + v;
+      Part rows[4];
+      FREQLEARN_UNROLL
+      for (int i = 0; i < 4; ++i) rows[i] = load_column(at + static_cast<std::size_t>(i) * row_floats, row_floats);
+      transpose(rows[0], rows[1], rows[2], rows[3]);
+      FREQLEARN_UNROLL
+      for (int i = 0; i < 4; ++i) std::memcpy(to + static_cast<std::size_t>(v + i) * stride + b, &rows[i], sizeof rows[i]);
+    }
+  }
+}
+#endif
+
 template <int F>
 void horizontal_of(const RowPass& pass) {
   constexpr std::size_t kTogether = 8;
@@ -112,15 +231,16 @@ void horizontal_of(const RowPass& pass) {
       horizontal_block<F>(pass.x + 8 * pass.inputs * skipped, pass.weights + span.weights, span.count * pass.inputs,
                           &eight[b][0][0]);
     }
-    for (std::size_t i = 0; i < pass.kept_v_count; ++i) {
-      for (int f = 0; f < F; ++f) {
-        float* __restrict h = pass.h + i * pass.stride + static_cast<std::size_t>(f) * pass.spans_count + begin;
-        const float* __restrict from = &eight[0][f][pass.kept_v[i]];
-        if (count == kTogether) {
-          for (std::size_t b = 0; b < kTogether; ++b) h[b] = from[8 * F * b];
-        } else {
-          for (std::size_t b = 0; b < count; ++b) h[b] = from[8 * F * b];
-        }
+    for (int f = 0; f < F; ++f) {
+      float* h = pass.h + static_cast<std::size_t>(f) * pass.spans_count + begin;
+#if FREQLEARN_SHUFFLES
+      if (count == kTogether && pass.kept_v_count == 8) {
+        turn(eight[0][f], 8 * F, h, pass.stride);
+        continue;
+      }
+#endif
+      for (std::size_t i = 0; i < pass.kept_v_count; ++i, h += pass.stride) {
+        for (std::size_t b = 0; b < count; ++b) h[b] = eight[b][f][pass.kept_v[i]];
       }
     }
   }
@@ -266,6 +386,6 @@ void finish(const FinishedRow& row) {
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {dequantise, rearrange, horizontal, vertical, finish};
+const Kernels kKernels = {weigh, dequantise, rearrange, horizontal, vertical, finish};
 
 }  // namespace freqlearn::FREQLEARN_SET

@@ -15,9 +15,9 @@ PlaneSum::Side::Side(const Axis& axis) {
   const PixelWeights pixels(axis);
   std::vector<double> of_pixel(pixels.most());
   for (std::int64_t pixel = axis.visible_start; pixel < axis.visible_stop; ++pixel) {
-    std::size_t count = 0;
+    std::uint32_t count = 0;
     const auto first = static_cast<std::size_t>(pixels.write(pixel, of_pixel.data(), count)) - 8 * begin;
-    for (std::size_t i = 0; i < count; ++i) samples[first + i] += of_pixel[i];
+    for (std::uint32_t i = 0; i < count; ++i) samples[first + i] += of_pixel[i];
   }
   weights.assign(samples.size(), 0.0);
   const DctMatrix& dct = dct_matrix();

@@ -178,7 +178,7 @@ void Operator::plan_plane(std::size_t plane, const Info& info) {
   PlanePass& pass = scratch_.passes[plane];
   const Component& component = info.frame.components[plane];
   const PlanePass* like = plane > 0 && active_[plane - 1] ? &scratch_.passes[plane - 1] : nullptr;
-  pass.begin(axes_of(plan_.geometry, component, info.frame), v, u, flip_rows_, flip_cols_, like);
+  pass.begin(axes_of(plan_.geometry, component, info.frame), v, u, flip_rows_, flip_cols_, kernels_, like);
   for (const Channel& channel : channels_) {
     if (!uses(channel.component, plane)) continue;
     if (is_direct(channel.component)) {

@@ -44,7 +44,7 @@ void ChannelWriter::write(std::size_t channel, int v, int u, std::size_t row, co
 }
 
 void PlanePass::begin(const Axes& axes, const std::vector<int>& v, const std::vector<int>& u, bool flip_rows,
-                      bool flip_cols, const PlanePass* like) {
+                      bool flip_cols, const Kernels& kernels, const PlanePass* like) {
   flip_rows_ = flip_rows;
   direct_.clear();
   maps_.clear();
@@ -54,12 +54,12 @@ void PlanePass::begin(const Axes& axes, const std::vector<int>& v, const std::ve
   if (like != nullptr && like->rows_.is_of(axes.rows, v, flip_rows)) {
     rows_ = like->rows_;
   } else {
-    rows_.build(axes.rows, v, flip_rows);
+    rows_.build(axes.rows, v, flip_rows, kernels);
   }
   if (like != nullptr && like->cols_.is_of(axes.cols, u, flip_cols)) {
     cols_ = like->cols_;
   } else {
-    cols_.build(axes.cols, u, flip_cols);
+    cols_.build(axes.cols, u, flip_cols, kernels);
   }
 }
 

@@ -38,7 +38,7 @@ class PlanePass {
  public:
   // Bands for the wanted frequencies (each ascending), copied from `like` where it has the same.
   void begin(const Axes& axes, const std::vector<int>& v, const std::vector<int>& u, bool flip_rows, bool flip_cols,
-             const PlanePass* like);
+             const Kernels& kernels, const PlanePass* like);
   // The output's channel is (v, u) of this plane, and nothing else.
   void add_direct(int v, int u, std::size_t channel, const Finish& finish);
   // Keeps (v, u) for later: `map` of it has one float an output block.
