@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from freqlearn import _native
 from freqlearn.color import Brightness, Contrast, Fill, Hue, Saturation
+from freqlearn.errors import naming
 from freqlearn.geometry import Box, Geometry
 from freqlearn.plan import Plan
 
@@ -56,6 +57,43 @@ def plan_of(plan: Plan) -> _native.Plan:
             case Fill(rgb):
                 native.add_fill(rgb)
     return native
+
+
+def execute_image(
+    img: DCTImage,
+    target: _native.Target,
+    *,
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> torch.Tensor:
+    """Carry out an image's plan: straight from the file's bytes, or from planes where there are planes already.
+
+    Args:
+        img: gray, YCbCr or equally sampled RGB; its plan's output a multiple of 8 px high and wide.
+        target: the channels and how they are standardised.
+        dtype: of the result; computed and, but for float16 and bfloat16, written as float32.
+        memory_format: torch.contiguous_format or torch.channels_last.
+
+    Returns:
+        (C, H/8, W/8) of `dtype`.
+
+    Raises:
+        JpegError: if the file cannot be read.
+        ValueError: if the plan's output is not whole blocks, or the planes have other colours.
+    """
+    rows, cols = img.plan.output_blocks
+    written = dtype if dtype in _DTYPES else torch.float32
+    if memory_format == torch.channels_last:
+        out = torch.empty((rows, cols, len(target)), dtype=written).permute(2, 0, 1)
+    else:
+        out = torch.empty((len(target), rows, cols), dtype=written)
+    file = img.undecoded_file
+    if file is None:
+        execute_planes(img, target, out)
+    else:
+        with naming(file.path):
+            execute(file.data, img.plan, target, out, max_pixels=file.max_pixels)
+    return out.to(dtype)
 
 
 def execute(

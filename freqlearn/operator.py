@@ -2,7 +2,7 @@
 
 `output = L X R^T` for each component (`freqlearn.bands`), then colour (`freqlearn.color`); exactly what decoding to
 float pixels, cropping, antialiased bilinear resizing and a forward 8x8 DCT give, without the pixels. This is the
-readable form; it fixes what every faster one must compute.
+readable form; it fixes what the native one (`freqlearn.native_operator`) must compute.
 
 A subsampled component goes from its own grid to the output's in one step, and its crop box uses the samples between
 the box's floor and ceiling only. So a crop that is never resized shows slightly other chroma in its outermost pixels
@@ -17,7 +17,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from freqlearn.bands import Axis, Band, Real, band
@@ -27,7 +26,6 @@ from freqlearn.geometry import Geometry
 from freqlearn.plan import Plan
 
 if TYPE_CHECKING:
-    from freqlearn.channels import ChannelSet
     from freqlearn.image import DCTImage
 
 
@@ -48,23 +46,6 @@ class Plane:
     size_px: tuple[int, int]
     density: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
     quant_table: NDArray[np.uint16] | None = None
-
-
-def execute(img: DCTImage, channels: ChannelSet) -> torch.Tensor:
-    """Carry out an image's plan.
-
-    Args:
-        img: with a pending plan whose output is a multiple of 8 px high and wide.
-        channels: the wanted channels.
-
-    Returns:
-        (C, H/8, W/8) float32, dequantised, in the order of `channels`.
-
-    Raises:
-        ValueError: if the output's size is not a multiple of 8.
-        JpegError: if the file's data is bad.
-    """
-    return torch.from_numpy(compute(planes_of(img), img.plan, channels.indices))
 
 
 def planes_of(img: DCTImage) -> tuple[Plane, Plane, Plane]:
@@ -106,15 +87,9 @@ def compute(
     Raises:
         ValueError: if the output's size is not a multiple of 8.
     """
-    height, width = plan.output_size
-    if height % BLOCK or width % BLOCK:
-        whole = (-(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK)
-        raise ValueError(
-            f"expected a picture of whole 8x8 blocks, got {height}x{width} px (height x width) after its transforms; "
-            f"end with a crop or resize to multiples of 8, for instance CenterCrop({whole})"
-        )
+    rows, cols = plan.output_blocks
     color = compose(plan.colors, lambda stage: _luma_mean(planes[0], stage))
-    output = np.empty((len(channels), height // BLOCK, width // BLOCK), dtype)
+    output = np.empty((len(channels), rows, cols), dtype)
     for component in range(3):
         places = [i for i, channel in enumerate(channels) if channel // 64 == component]
         if places:

@@ -71,6 +71,22 @@ class Plan:
         return (width, height) if self.transposed else (height, width)
 
     @property
+    def output_blocks(self) -> tuple[int, int]:
+        """(height, width) of the logical picture after the plan, in blocks.
+
+        Raises:
+            ValueError: if it is not whole blocks of 8x8 px.
+        """
+        height, width = self.output_size
+        if height % BLOCK or width % BLOCK:
+            whole = (-(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK)
+            raise ValueError(
+                f"expected a picture of whole 8x8 blocks, got {height}x{width} px (height x width) after its "
+                f"transforms; end with a crop or resize to multiples of 8, for instance CenterCrop({whole})"
+            )
+        return height // BLOCK, width // BLOCK
+
+    @property
     def box(self) -> Box:
         """The crop box in the stored picture, before any resize, flip or transposition."""
         return self.geometry.box

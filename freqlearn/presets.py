@@ -37,6 +37,7 @@ def classification_train(
     exif_orientation: bool = False,
     decoder: Decoder = "auto",
     strict: bool = True,
+    tolerance: float = 0.0,
 ) -> Callable[[Any], torch.Tensor]:
     """The usual training augmentation: random resized crop, flip, and colour jitter if asked for.
 
@@ -53,6 +54,7 @@ def classification_train(
         exif_orientation: whether to turn pictures upright first; ImageFolder does not.
         decoder: as in `freqlearn.read_dct`; of no effect for "rgb".
         strict: as in `freqlearn.read_dct`; of no effect for "rgb".
+        tolerance: as in `freqlearn.transforms.ToFrequencyTensor`; of no effect for "rgb".
 
     Returns:
         A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
@@ -67,11 +69,18 @@ def classification_train(
         steps.append(make.RandomHorizontalFlip(hflip))
     if any(value is not None for value in (brightness, contrast, saturation, hue)):
         steps.append(make.ColorJitter(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue))
-    return _pipeline(spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict)
+    return _pipeline(
+        spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict, tolerance=tolerance
+    )
 
 
 def classification_eval(
-    spec: InputSpec, *, exif_orientation: bool = False, decoder: Decoder = "auto", strict: bool = True
+    spec: InputSpec,
+    *,
+    exif_orientation: bool = False,
+    decoder: Decoder = "auto",
+    strict: bool = True,
+    tolerance: float = 0.0,
 ) -> Callable[[Any], torch.Tensor]:
     """The usual evaluation: short side to `spec.resize_px` (if any), then the centre `spec.size_px` square.
 
@@ -82,6 +91,7 @@ def classification_eval(
         exif_orientation: whether to turn pictures upright first; ImageFolder does not.
         decoder: as in `freqlearn.read_dct`; of no effect for "rgb".
         strict: as in `freqlearn.read_dct`; of no effect for "rgb".
+        tolerance: as in `freqlearn.transforms.ToFrequencyTensor`; of no effect for "rgb".
 
     Returns:
         A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
@@ -90,17 +100,26 @@ def classification_eval(
     make: Any = v2 if spec.kind == "rgb" else fl
     fitted = _ExpectAtLeast(spec.size_px) if spec.resize_px is None else make.Resize(spec.resize_px)
     steps: list[Callable[..., Any]] = [fitted, make.CenterCrop(spec.size_px)]
-    return _pipeline(spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict)
+    return _pipeline(
+        spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict, tolerance=tolerance
+    )
 
 
 def _pipeline(
-    spec: InputSpec, steps: list[Callable[..., Any]], *, exif_orientation: bool, decoder: Decoder, strict: bool
+    spec: InputSpec,
+    steps: list[Callable[..., Any]],
+    *,
+    exif_orientation: bool,
+    decoder: Decoder,
+    strict: bool,
+    tolerance: float,
 ) -> Callable[[Any], torch.Tensor]:
     if spec.kind == "rgb":
         to_tensor = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(spec.mean, spec.std)]
         return v2.Compose([_ReadRGB(exif_orientation=exif_orientation), *steps, *to_tensor])
     upright = [fl.ExifOrient()] if exif_orientation else []
-    return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, fl.ToFrequencyTensor(spec)])
+    to_tensor = fl.ToFrequencyTensor(spec, tolerance=tolerance)
+    return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, to_tensor])
 
 
 class _ReadRGB(nn.Module):

@@ -10,7 +10,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.dct import BLOCK, inverse
 from freqlearn.image import DCTImage
 from freqlearn.indexing import checked_indices
-from freqlearn.operator import execute
+from freqlearn.native_operator import execute_image, target
 from freqlearn.rendering import to_uint8_rgb
 
 
@@ -22,7 +22,8 @@ def planned_rgb(image: DCTImage) -> NDArray[np.uint8]:
     """
     height, width = image.plan.output_size
     everything = ChannelSet.all()
-    maps = execute(image.with_plan(image.plan.to_whole_blocks()), everything)
+    unstandardised = target(everything.indices, (0.0,) * len(everything), (1.0,) * len(everything))
+    maps = execute_image(image.with_plan(image.plan.to_whole_blocks()), unstandardised)
     return reconstruct(maps, everything)[:height, :width]
 
 

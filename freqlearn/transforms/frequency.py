@@ -2,22 +2,26 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
+from freqlearn import native_operator
 from freqlearn.channels import ChannelSet
 from freqlearn.image import DCTImage
-from freqlearn.operator import execute
 from freqlearn.spec import InputSpec
 from freqlearn.transforms.base import Transform
 
 
 class ToFrequencyTensor(Transform):
-    """Carry out the image's plan, once and from the coefficients, and give the wanted channels as a tensor.
+    """Carry out the image's plan, once and straight from the file, and give the wanted channels as a tensor.
+
+    Native: only what the plan needs of the file is decoded, only the wanted channels are computed.
 
     Args:
         spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
         dtype: of the tensor; everything is computed in float32.
+        tolerance: a coefficient whose largest possible share of a value of the result is below this much for a step of
+            its quantisation, in dequantised units, is taken as zero. 0, the default, is exact. Pictures that are made
+            much smaller have many such coefficients (docs/performance.md has errors and times).
         memory_format: torch.contiguous_format, or torch.channels_last for a tensor whose channels lie side by side in
             memory (as a batch in channels_last has them).
 
@@ -31,14 +35,18 @@ class ToFrequencyTensor(Transform):
         *,
         dtype: torch.dtype = torch.float32,
         memory_format: torch.memory_format = torch.contiguous_format,
+        tolerance: float = 0.0,
     ) -> None:
         super().__init__()
         if not dtype.is_floating_point:
             raise ValueError(f"expected a floating point dtype, got {dtype}")
         if memory_format not in (torch.contiguous_format, torch.channels_last):
             raise ValueError(f"expected torch.contiguous_format or torch.channels_last, got {memory_format}")
+        if not 0.0 <= tolerance < float("inf"):
+            raise ValueError(f"expected a finite tolerance of 0 or more, got {tolerance}")
         self.dtype = dtype
         self.memory_format = memory_format
+        self.tolerance = tolerance
         self.standardised = isinstance(spec, InputSpec)
         if isinstance(spec, InputSpec):
             if spec.kind != "dct" or spec.channels is None:
@@ -53,22 +61,15 @@ class ToFrequencyTensor(Transform):
             mean, std = (0.0,) * len(spec), (1.0,) * len(spec)
         else:
             raise TypeError(f"expected an InputSpec or a ChannelSet, got {type(spec).__name__}")
-        # (C, 1, 1). No buffers: whatever module this is put into, pictures are transformed on the CPU.
-        self.mean = np.array(mean, np.float32).reshape(-1, 1, 1)
-        self.std = np.array(std, np.float32).reshape(-1, 1, 1)
+        self.target = native_operator.target(self.channels.indices, mean, std, tolerance=tolerance)
 
     def transform(self, img: DCTImage, params: dict[str, Any]) -> torch.Tensor:
         """(C, H/8, W/8) of `dtype`."""
-        maps = execute(img, self.channels)
-        if self.standardised:
-            # On the same memory, by NumPy: torch would start threads for so little (see freqlearn.bands).
-            values = maps.numpy()
-            values -= self.mean
-            values /= self.std
-        return maps.to(self.dtype).unsqueeze(0).contiguous(memory_format=self.memory_format).squeeze(0)
+        return native_operator.execute_image(img, self.target, dtype=self.dtype, memory_format=self.memory_format)
 
     def extra_repr(self) -> str:
-        """Channels, whether standardised, dtype."""
+        """Channels, whether standardised, and the options."""
         return (
-            f"channels={self.channels.name or len(self.channels)}, standardised={self.standardised}, dtype={self.dtype}"
+            f"channels={self.channels.name or len(self.channels)}, standardised={self.standardised}, "
+            f"dtype={self.dtype}, memory_format={self.memory_format}, tolerance={self.tolerance}"
         )

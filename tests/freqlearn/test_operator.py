@@ -12,8 +12,9 @@ from PIL import Image
 
 import freqlearn as fl
 from freqlearn.geometry import Box
-from freqlearn.operator import Plane, compute, execute
+from freqlearn.operator import Plane, compute
 from freqlearn.plan import Plan
+from freqlearn.transforms import ToFrequencyTensor
 
 ALL = tuple(range(192))
 # float32: eight decimal digits of values up to some 1000 dequantised units, a few dozen terms a coefficient.
@@ -185,7 +186,7 @@ def test_files_equal_an_independent_readers_pixels(sampling, make_jpeg, read_pla
     jpeg = make_jpeg(height, width, sampling=sampling, quality=80)
     box, size = Box(8, 12, 48, 60), (56, 72)  # whole chroma samples at every sampling: torch can be the oracle
     img = fl.read_dct(jpeg)
-    got = execute(img.with_plan(apply_to_plan(img.plan, box).resize(*size)), fl.ChannelSet.all()).numpy()
+    got = ToFrequencyTensor(fl.ChannelSet.all())(img.with_plan(apply_to_plan(img.plan, box).resize(*size))).numpy()
 
     want = np.zeros_like(got)
     for component, (plane, table) in enumerate(zip(*read_planes(jpeg), strict=True)):
