@@ -22,9 +22,9 @@ struct Reference {
 };
 
 // decode(), strict and not, readable and fast, check() and read_info().
-Reference check_decoders(freqlearn::Bytes file);
+Reference check_decoders(freqlearn::Bytes file, Script script);
 
-// decode_rows() against decode(), each instruction set, for ranges that the script chooses.
+// decode_rows() against decode(), for ranges that the script chooses.
 void check_rows(freqlearn::Bytes file, const Reference& reference, Script script);
 
 }  // namespace fuzz

@@ -18,9 +18,9 @@ void fuzz_one(const std::uint8_t* data, std::size_t size, Counts& counts) {
   std::copy_n(data + kScriptBytes, file_bytes, copy.get());
   const freqlearn::Bytes file(copy.get(), file_bytes);
 
-  const Reference reference = check_decoders(file);
-  check_rows(file, reference, Script(script.first(kRangeBytes)));
-  const bool executed = check_execute(file, reference, Script(script.subspan(kRangeBytes)));
+  const Reference reference = check_decoders(file, Script(script.first(kDecoderBytes)));
+  check_rows(file, reference, Script(script.subspan(kDecoderBytes, kRowBytes)));
+  const bool executed = check_execute(file, reference, Script(script.subspan(kDecoderBytes + kRowBytes)));
 
   ++counts.inputs;
   counts.decoded += reference.decoded.has_value();

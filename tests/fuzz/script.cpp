@@ -187,6 +187,11 @@ std::uint64_t Script::number(std::size_t bytes) {
   return number;
 }
 
+freqlearn::InstructionSet make_instruction_set(Script& script) {
+  const auto& sets = freqlearn::instruction_sets();
+  return sets[script.below(sets.size())];
+}
+
 std::array<std::size_t, 3> output_shape(const Execution& execution) {
   const Box& window = execution.plan.geometry.window;
   const auto blocks = [](std::int64_t px) { return static_cast<std::size_t>(std::max<std::int64_t>(0, px) + 7) / 8; };

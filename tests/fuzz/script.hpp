@@ -13,7 +13,8 @@
 
 namespace fuzz {
 
-inline constexpr std::size_t kRangeBytes = 24;  // of the script, for make_ranges(); the rest is for make_execution()
+// Of the script, for each of: check_decoders(), check_rows(); the rest is for check_execute().
+inline constexpr std::size_t kDecoderBytes = 4, kRowBytes = 24;
 inline constexpr std::size_t kScriptBytes = 128;
 // Of the output of a plan, in px: what a test may cost.
 inline constexpr std::int64_t kLargestOutput = 256;
@@ -60,6 +61,9 @@ struct Execution {
 
 // (channels, rows, cols) of the output, in blocks.
 std::array<std::size_t, 3> output_shape(const Execution& execution);
+
+// One of those that this processor runs.
+freqlearn::InstructionSet make_instruction_set(Script& script);
 
 Execution make_execution(Script& script, const freqlearn::Frame& frame);
 
