@@ -33,7 +33,7 @@ FREQLEARN_INLINE std::uint64_t load_big_endian(const std::uint8_t* p) {
 
 FREQLEARN_INLINE void refill(BitState& bits) {
   bits.window |= load_big_endian(bits.next) >> (bits.count & 63);
-  bits.next += (63 - bits.count) >> 3;
+  bits.next += ~bits.count >> 3 & 7;
   bits.count |= 56;
 }
 
@@ -52,7 +52,7 @@ FREQLEARN_INLINE std::int32_t number(std::uint64_t window, std::uint64_t shift, 
 
 // Gives `length` bits back.
 FREQLEARN_INLINE BitState rewound(BitState bits, std::uint64_t length) {
-  const std::uint64_t held = bits.count + length;  // bits before `next`
+  const std::uint64_t held = (bits.count & 63) + length;  // bits before `next`
   bits.next -= (held + 7) / 8;
   const std::uint64_t taken = (8 - held % 8) % 8;
   bits.window = load_big_endian(bits.next) << taken;
@@ -125,30 +125,33 @@ FREQLEARN_INLINE bool ended(std::uint64_t k) { return k == 63 || k - kEndOfBlock
 // Stores coefficients from place 1 on, until one lies at `stored` or behind it.
 FREQLEARN_INLINE Reached store_coefficients(BitState bits, const FastAcTable& table, std::uint64_t stored,
                                             const std::uint8_t* places, Coefficient* block) {
-  const AcEntry* const entries = table.entries;
+  const std::uint64_t* const entries = table.entries;
   std::uint64_t k = 0;
-  const AcEntry* entry;
+  std::uint64_t entry;
   for (;;) {
     for (;;) {
-      entry = &entries[bits.window >> (64 - kFastBits)];
-      k += entry->advance;
-      block[places[k]] = entry->value;
-      k += entry->last_advance;
-      block[places[k]] = static_cast<Coefficient>(number(bits.window, entry->last_shift, entry->last_spare));
-      drop(bits, entry->length);
+      entry = entries[bits.window >> (64 - kFastBits)];
+      k += entry >> ac_entry::kAdvance & 255;
+      block[places[k]] = static_cast<Coefficient>(entry >> ac_entry::kValue);
+      k += entry >> ac_entry::kLastAdvance;
+      block[places[k]] = static_cast<Coefficient>(
+          number(bits.window, entry >> ac_entry::kLastShift, entry >> ac_entry::kLastSpare));
+      drop(bits, entry);
       if (k >= stored) break;
+      entry = entries[bits.window >> (64 - kFastBits)];
       refill(bits);
-      entry = &entries[bits.window >> (64 - kFastBits)];
-      k += entry->advance;
-      block[places[k]] = entry->value;
-      k += entry->last_advance;
-      block[places[k]] = static_cast<Coefficient>(number(bits.window, entry->last_shift, entry->last_spare));
-      drop(bits, entry->length);
+      k += entry >> ac_entry::kAdvance & 255;
+      block[places[k]] = static_cast<Coefficient>(entry >> ac_entry::kValue);
+      k += entry >> ac_entry::kLastAdvance;
+      block[places[k]] = static_cast<Coefficient>(
+          number(bits.window, entry >> ac_entry::kLastShift, entry >> ac_entry::kLastSpare));
+      drop(bits, entry);
       if (k >= stored) break;
     }
     if (FREQLEARN_LIKELY(k <= 63 || ended(k))) return {bits, k};
-    const Reached reached = take_coefficient(bits, entry->length, table.codes,
-                                             k - entry->advance - entry->last_advance, places, block);
+    const Reached reached = take_coefficient(
+        bits, entry & 255, table.codes,
+        k - (entry >> ac_entry::kAdvance & 255) - (entry >> ac_entry::kLastAdvance), places, block);
     if (reached.k == 0 || reached.k >= stored) return reached;
     bits = reached.bits;
     k = reached.k;
@@ -158,23 +161,23 @@ FREQLEARN_INLINE Reached store_coefficients(BitState bits, const FastAcTable& ta
 // As store_coefficients, from place `k` on to the end of the block and to nowhere.
 FREQLEARN_INLINE Reached skip_coefficients(BitState bits, const FastAcTable& table, std::uint64_t k,
                                            const std::uint8_t* places) {
-  const SkipEntry* const entries = table.skips;
-  SkipEntry entry;
+  const std::uint16_t* const entries = table.skips;
+  std::uint64_t entry;
   for (;;) {
     for (;;) {
-      refill(bits);
       entry = entries[bits.window >> (64 - kFastBits)];
-      k += entry.advance;
-      drop(bits, entry.length);
+      k += entry >> skip_entry::kAdvance;
+      drop(bits, entry);
       if (k >= 63) break;
       entry = entries[bits.window >> (64 - kFastBits)];
-      k += entry.advance;
-      drop(bits, entry.length);
+      refill(bits);
+      k += entry >> skip_entry::kAdvance;
+      drop(bits, entry);
       if (k >= 63) break;
     }
     if (FREQLEARN_LIKELY(ended(k))) return {bits, k};
     Coefficient nowhere[64];
-    const Reached reached = take_coefficient(bits, entry.length, table.codes, k - entry.advance, places, nowhere);
+    const Reached reached = take_coefficient(bits, entry & 255, table.codes, k - (entry >> skip_entry::kAdvance), places, nowhere);
     if (reached.k == 0 || reached.k >= 63) return reached;
     bits = reached.bits;
     k = reached.k;
@@ -189,17 +192,18 @@ FREQLEARN_INLINE void clear(Coefficient* block) {
 bool decode_mcus(BitState& state, const std::uint8_t* data_end, const BlockSlot* slots, std::size_t count,
                  std::size_t begin, std::size_t end, const std::uint8_t* places) {
   BitState bits = state;
+  refill(bits);
   // As far as `next` is ahead of the bits that are taken, at most.
   const std::uint8_t* const limit = data_end + sizeof bits.window;
   for (std::size_t mcu = begin; mcu < end; ++mcu) {
     for (const BlockSlot* slot = slots; slot != slots + count; ++slot) {
       if (bits.next > limit) return false;
+      const std::uint64_t dc = slot->dc->entries[bits.window >> (64 - kFastDcBits)];
       refill(bits);
-      const DcEntry dc = slot->dc->entries[bits.window >> (64 - kFastDcBits)];
       std::uint32_t* const predictor = slot->dc_predictor;
-      if (FREQLEARN_LIKELY(dc.length != 0)) {
-        *predictor += static_cast<std::uint32_t>(number(bits.window, dc.shift, dc.spare));
-        drop(bits, dc.length);
+      if (FREQLEARN_LIKELY(dc != 0)) {
+        *predictor += static_cast<std::uint32_t>(number(bits.window, dc >> dc_entry::kShift, dc >> dc_entry::kSpare));
+        drop(bits, dc);
       } else {
         const Reached reached = take_long_dc(bits, slot->dc->codes, predictor);
         if (reached.k == 0) return false;
@@ -222,6 +226,7 @@ bool decode_mcus(BitState& state, const std::uint8_t* data_end, const BlockSlot*
       bits = reached.bits;
     }
   }
+  bits.count &= 63;
   state = bits;
   return static_cast<std::int64_t>(data_end - bits.next) * 8 + static_cast<std::int64_t>(bits.count) >= 0;
 }

@@ -5,9 +5,12 @@
 namespace freqlearn {
 namespace {
 
-constexpr unsigned kIndexMask = (1U << kFastBits) - 1;
-// Two look-ups go with one refill, which gives 56 bits.
-constexpr unsigned kLongestSkip = 27;
+constexpr std::uint64_t kIndexMask = (1 << kFastBits) - 1;
+constexpr std::uint64_t kByte = 255;
+// The shift is one that no index has room for.
+constexpr std::uint64_t kNoEntry =
+    std::uint64_t{kNoAdvance} << ac_entry::kAdvance | std::uint64_t{63} << ac_entry::kLastShift |
+    std::uint64_t{63} << ac_entry::kLastSpare;
 
 void build_codes(const HuffmanSpec& spec, CanonicalCodes& codes) {
   std::uint32_t code = 0;
@@ -22,87 +25,99 @@ void build_codes(const HuffmanSpec& spec, CanonicalCodes& codes) {
   std::copy(spec.symbols.begin(), spec.symbols.end(), codes.symbols);
 }
 
-// Calls place(first, count, length, symbol) for each code of at most `bits` bits: its range in a table of that index.
-template <class Place>
-void for_each_code(const HuffmanSpec& spec, unsigned bits, Place&& place) {
-  std::size_t code = 0, index = 0;
-  for (unsigned length = 1; length <= bits; ++length) {
-    const std::size_t span = std::size_t{1} << (bits - length);
-    for (unsigned i = 0; i < spec.counts[length]; ++i) place(code++ * span, span, length, spec.symbols[index++]);
-    code <<= 1;
+// The entry of one code alone, without its value.
+std::uint64_t single_entry(unsigned code_length, unsigned symbol) {
+  const unsigned run = symbol >> 4, size = symbol & 15;
+  if ((size == 0 && run != 0 && run != 15) || size > kLongest - kFastBits) return kNoEntry;
+  const std::uint64_t advance = symbol == 0 ? kEndOfBlock : run + 1;
+  return std::uint64_t{code_length + size} << ac_entry::kLength | advance << ac_entry::kAdvance |
+         std::uint64_t{code_length} << ac_entry::kLastShift | std::uint64_t{63 - size} << ac_entry::kLastSpare;
+}
+
+// Writes the entries of one code, of every value it can have, and returns where the next begin.
+std::uint64_t* fill_code(std::uint64_t* entries, unsigned code_length, unsigned symbol) {
+  const std::uint64_t entry = single_entry(code_length, symbol);
+  const unsigned size = symbol & 15;
+  const std::size_t count = std::size_t{1} << (kFastBits - code_length);
+  if (entry == kNoEntry || size == 0 || code_length + size > kFastBits) return std::fill_n(entries, count, entry);
+  const std::size_t span = count >> size;
+  const int values = 1 << size;
+  for (int i = 0; i < values; ++i) {
+    const auto value = static_cast<std::uint16_t>(i < values / 2 ? i + 1 - values : i);
+    entries = std::fill_n(entries, span, entry | std::uint64_t{value} << ac_entry::kValue);
+  }
+  return entries;
+}
+
+// The first codes' entries of all indices.
+void fill_singles(const HuffmanSpec& spec, std::uint64_t* singles) {
+  std::uint64_t* const end = singles + kIndexMask + 1;
+  std::size_t index = 0;
+  for (unsigned length = 1; length <= kFastBits; ++length) {
+    for (unsigned i = 0; i < spec.counts[length]; ++i) singles = fill_code(singles, length, spec.symbols[index++]);
+  }
+  std::fill(singles, end, kNoEntry);
+}
+
+constexpr std::uint64_t field(std::uint64_t entry, unsigned shift) { return entry >> shift & kByte; }
+
+// Without a branch in the loop, here and below: none could be predicted.
+void join_pairs(const std::uint64_t* singles, std::uint64_t* entries) {
+  constexpr std::uint64_t kFirst = kByte << ac_entry::kAdvance | std::uint64_t{0xFFFF} << ac_entry::kValue;
+  for (std::uint64_t i = 0; i <= kIndexMask; ++i) {
+    const std::uint64_t entry = singles[i], length = field(entry, ac_entry::kLength);
+    const std::uint64_t next = singles[i << length & kIndexMask];
+    const std::uint64_t shift = length + field(next, ac_entry::kLastShift);
+    const std::uint64_t pair = (entry & kFirst) | (length + field(next, ac_entry::kLength)) << ac_entry::kLength |
+                               shift << ac_entry::kLastShift | (next & kByte << ac_entry::kLastSpare) |
+                               field(next, ac_entry::kAdvance) << ac_entry::kLastAdvance;
+    const bool ends = (field(entry, ac_entry::kAdvance) & kEndOfBlock) != 0;  // or is none
+    entries[i] = static_cast<unsigned>(shift <= kFastBits) & static_cast<unsigned>(!ends) ? pair : entry;
   }
 }
 
-AcEntry entry_of(unsigned code_length, unsigned symbol) {
-  const unsigned run = symbol >> 4, size = symbol & 15;
-  if (size == 0 && run != 0 && run != 15) return {};
-  AcEntry entry;
-  entry.length = static_cast<std::uint8_t>(code_length + size);
-  entry.advance = static_cast<std::uint8_t>(symbol == 0 ? kEndOfBlock : run + 1);
-  entry.last_shift = static_cast<std::uint8_t>(code_length);
-  entry.last_spare = static_cast<std::uint8_t>(63 - size);
-  return entry;
+void fill_skips(const std::uint64_t* singles, const std::uint64_t* entries, std::uint16_t* skips) {
+  const auto advance_of = [](std::uint64_t entry) {
+    return field(entry, ac_entry::kAdvance) + (entry >> ac_entry::kLastAdvance);
+  };
+  for (std::uint64_t i = 0; i <= kIndexMask; ++i) {
+    const std::uint64_t length = field(entries[i], ac_entry::kLength), advance = advance_of(entries[i]);
+    const std::uint64_t pair = entries[i << length & kIndexMask], single = singles[i << length & kIndexMask];
+    const std::uint64_t next = length + field(pair, ac_entry::kLastShift) <= kFastBits ? pair : single;
+    const unsigned fits = static_cast<unsigned>(length + field(next, ac_entry::kLastShift) <= kFastBits) &
+                          static_cast<unsigned>(advance < kEndOfBlock);
+    const std::uint64_t more = fits ? ~std::uint64_t{0} : 0;
+    skips[i] = static_cast<std::uint16_t>(
+        (length + (field(next, ac_entry::kLength) & more)) << skip_entry::kLength |
+        (advance + (advance_of(next) & more)) << skip_entry::kAdvance);
+  }
 }
 
 }  // namespace
 
 void build(const HuffmanSpec& spec, FastDcTable& table) {
-  std::fill(std::begin(table.entries), std::end(table.entries), DcEntry{});
-  for_each_code(spec, kFastDcBits, [&](std::size_t first, std::size_t count, unsigned length, unsigned symbol) {
-    const DcEntry entry{static_cast<std::uint8_t>(length + symbol), static_cast<std::uint8_t>(length),
-                        static_cast<std::uint8_t>(63 - symbol), 0};
-    std::fill_n(table.entries + first, count, entry);
-  });
+  std::uint32_t* entry = table.entries;
+  std::size_t index = 0;
+  for (unsigned length = 1; length <= kFastDcBits; ++length) {
+    const std::size_t span = std::size_t{1} << (kFastDcBits - length);
+    for (unsigned i = 0; i < spec.counts[length]; ++i) {
+      const unsigned size = spec.symbols[index++];
+      const bool fits = length + size <= kLongest;
+      entry = std::fill_n(entry, span,
+                          fits ? (length + size) << dc_entry::kLength | length << dc_entry::kShift |
+                                     (63 - size) << dc_entry::kSpare
+                               : 0);
+    }
+  }
+  std::fill(entry, std::end(table.entries), 0);
   build_codes(spec, table.codes);
 }
 
 void build(const HuffmanSpec& spec, bool with_skips, FastAcTable& table) {
-  // Every index with its first code alone.
-  std::array<AcEntry, 1 << kFastBits> single;
-  single.fill(AcEntry{});
-  for_each_code(spec, kFastBits, [&](std::size_t first, std::size_t count, unsigned length, unsigned symbol) {
-    AcEntry entry = entry_of(length, symbol);
-    const unsigned size = symbol & 15;
-    auto at = single.begin() + static_cast<std::ptrdiff_t>(first);
-    if (entry.length == 0 || size == 0 || entry.length > kFastBits) {
-      std::fill_n(at, count, entry);
-      return;
-    }
-    const std::ptrdiff_t span = static_cast<std::ptrdiff_t>(count) >> size;
-    const int values = 1 << size;
-    for (int i = 0; i < values; ++i, at += span) {
-      entry.value = static_cast<std::int16_t>(i < values / 2 ? i + 1 - values : i);
-      std::fill_n(at, span, entry);
-    }
-  });
-  for (unsigned i = 0; i <= kIndexMask; ++i) {
-    AcEntry entry = single[i];
-    if (entry.length < kFastBits) {
-      const AcEntry next = single[i << entry.length & kIndexMask];
-      const unsigned shift = unsigned{entry.length} + next.last_shift;
-      if (entry.advance < kEndOfBlock && next.length != 0 && shift <= kFastBits) {
-        entry.length = static_cast<std::uint8_t>(entry.length + next.length);
-        entry.last_advance = next.advance;
-        entry.last_shift = static_cast<std::uint8_t>(shift);
-        entry.last_spare = next.last_spare;
-      }
-    }
-    table.entries[i] = entry;
-  }
-  if (with_skips) {
-    for (unsigned i = 0; i <= kIndexMask; ++i) {
-      unsigned length = 0, advance = 0;
-      for (;;) {
-        const AcEntry next = single[(i << length) & kIndexMask];
-        if (next.length == 0 || length + next.last_shift > kFastBits || length + next.length > kLongestSkip) break;
-        length += next.length;
-        advance += next.advance;
-        if (next.advance == kEndOfBlock || length >= kFastBits || advance > 62) break;
-      }
-      table.skips[i] = length == 0 ? SkipEntry{}
-                                   : SkipEntry{static_cast<std::uint8_t>(length), static_cast<std::uint8_t>(advance)};
-    }
-  }
+  std::uint64_t singles[kIndexMask + 1];
+  fill_singles(spec, singles);
+  join_pairs(singles, table.entries);
+  if (with_skips) fill_skips(singles, table.entries, table.skips);
   build_codes(spec, table.codes);
 }
 
