@@ -89,7 +89,11 @@ def _summary(found: Mapping[str, Any]) -> list[Section]:
             ours = timings.get(found[key]["ours"])
             if ours is not None and other in timings:
                 rows.append(
-                    {"how many times as fast": what, "median (least-most)": str(Ratio.of(timings[other], ours))}
+                    {
+                        "how many times as fast": what,
+                        "median (least-most)": str(Ratio.of(timings[other], ours)),
+                        "by processor time": "-" if key == "batches" else str(Ratio.of_cpu(timings[other], ours)),
+                    }
                 )
     return [Section("summary", "Summary", rows)] if rows else []
 
@@ -174,7 +178,21 @@ def _profile(found: Mapping[str, Any], timed: Mapping[str, Any]) -> Iterator[Sec
         "profile",
         "Where the time goes: the same call with less left to do",
         rows,
-        ["each row does what the rows above it do, and more; the last one is read_dct, for comparison"],
+        ["the transform is the plan, made from headers and check, and the native call; the rest of it is Python"],
+    )
+    sets = {name: Timing(**times) for name, times in found["sets_ms"].items()}
+    slowest = {name.partition(", ")[0]: timing for name, timing in reversed(sets.items())}
+    yield Section(
+        "instruction-sets",
+        "The native code by instruction set, chosen at run time",
+        [
+            {
+                "": name,
+                "ms a photo": f"{timing.median:.2f}",
+                "times as fast as the first": str(Ratio.of(slowest[name.partition(", ")[0]], timing)),
+            }
+            for name, timing in sets.items()
+        ],
     )
     symbols = found["symbols"]
     decode = timings[profile.DECODE].median * 1e6

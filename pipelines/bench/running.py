@@ -118,12 +118,14 @@ def _timed(workload: Workload, photos: Sequence[Photo], rounds: int, progress: P
 
 def _profile(photos: Sequence[Photo], rounds: int, progress: Progress) -> dict[str, Any] | None:
     """Of our own calls; None where we cannot read the photos."""
-    passes = profile.steps()
-    good, _, unfit = readable(photos, passes)
-    if unfit or not good:
-        return None
-    timings = measure(passes, good, rounds=rounds, progress=lambda text: progress(f"profile: {text}"))
-    result: dict[str, Any] = {"ms": {name: asdict(timing) for name, timing in timings.items()}}
+    result: dict[str, Any] = {}
+    good = list(photos)
+    for key, passes in (("ms", profile.steps()), ("sets_ms", profile.instruction_sets())):
+        good, _, unfit = readable(good, passes)
+        if unfit or not good:
+            return None
+        timings = measure(passes, good, rounds=rounds, progress=lambda text: progress(f"profile: {text}"))
+        result[key] = {name: asdict(timing) for name, timing in timings.items()}
     result["symbols"] = asdict(floor.count_symbols(good))
     try:
         result["chain_ns"] = floor.nanoseconds()

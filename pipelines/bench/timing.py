@@ -45,8 +45,13 @@ class Ratio:
 
     @classmethod
     def of(cls, slower: Timing, faster: Timing) -> "Ratio":
-        """The first over the second."""
+        """The first over the second, on the wall."""
         return cls([a / b for a, b in zip(slower.wall, faster.wall, strict=True)])
+
+    @classmethod
+    def of_cpu(cls, slower: Timing, faster: Timing) -> "Ratio":
+        """The same of what the processor computed, which other work on the machine does not lengthen much."""
+        return cls([a / b for a, b in zip(slower.cpu, faster.cpu, strict=True)])
 
     @property
     def median(self) -> float:
