@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch.utils.data import get_worker_info
 
-from freqlearn.batch_run import Pipeline, Run, path_of
+from freqlearn import _native
+from freqlearn.batch_run import DTYPES, Pipeline, Run, path_of
 from freqlearn.collating import Key, Samples
-from freqlearn.dct import BLOCK
 from freqlearn.indexing import integer
 
 OnError = Literal["raise", "replace"]
@@ -94,7 +94,12 @@ class BatchDecoder:
         self.memory_format = memory_format
         self.pin_memory = pin_memory
         self.image_key = image_key
-        self._pipeline = Pipeline(transform)
+        self._start()
+
+    def _start(self) -> None:
+        self._pipeline = Pipeline(self.transform)
+        # By number of threads: by default, a worker process has another one than its parent.
+        self._pools: dict[int, _native.Pool] = {}
         self._last = threading.local()
 
     def __call__(self, items: Sequence[Any]) -> Any:
@@ -115,8 +120,9 @@ class BatchDecoder:
         self._last.failures = ()
         samples = Samples(items, self.image_key)
         run = Run(self._pipeline, samples.sources, replace=self.on_error == "replace")
-        images = run.decode(lambda size_px: self._empty(len(items), size_px))
-        return samples.collated(images, self._replaced(run, images))
+        images = run.decode(self._pool(), lambda blocks: self._empty(len(items), blocks))
+        origins = self._replaced(run, images)
+        return samples.collated(images.to(self.dtype or self._pipeline.last.dtype), origins)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -124,11 +130,19 @@ class BatchDecoder:
         failures: tuple[Failure, ...] = getattr(self._last, "failures", ())
         return failures
 
-    def _empty(self, count: int, size_px: tuple[int, int]) -> torch.Tensor:
-        """Memory for a batch of pictures of `size_px` (height, width), where the DataLoader needs no copy of it."""
+    def _pool(self) -> _native.Pool:
+        helpers = (self.num_threads or default_num_threads()) - 1
+        pool = self._pools.get(helpers)
+        # Without a lock, which a fork could leave locked.
+        return pool or self._pools.setdefault(helpers, _native.Pool(helpers))
+
+    def _empty(self, count: int, blocks: tuple[int, int]) -> torch.Tensor:
+        """Memory for a batch of pictures of (H/8, W/8) blocks, where the DataLoader needs no copy of it."""
         last = self._pipeline.last
-        dtype, memory_format = self.dtype or last.dtype, self.memory_format or last.memory_format
-        shape = (count, len(last.channels), *(side // BLOCK for side in size_px))
+        memory_format = self.memory_format or last.memory_format
+        wanted = self.dtype or last.dtype
+        dtype = wanted if wanted in DTYPES else torch.float32
+        shape = (count, len(last.channels), *blocks)
         if get_worker_info() is None:
             if self.pin_memory and not torch.cuda.is_available():
                 raise RuntimeError("expected a CUDA device for pin_memory=True, got none: leave pin_memory out")
@@ -144,10 +158,11 @@ class BatchDecoder:
         return torch.empty(0, dtype=dtype).set_(storage, 0, shape, like.stride())
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_last"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_pipeline", "_pools", "_last")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _last=threading.local())
+        self.__dict__.update(state)
+        self._start()
 
     def __repr__(self) -> str:
         options = ("num_threads", "on_error", "dtype", "memory_format", "pin_memory", "image_key")

@@ -9,10 +9,13 @@ from torch import nn
 from torchvision import transforms as v1
 from torchvision.transforms import v2
 
+from freqlearn import _native, native_operator
 from freqlearn.errors import ImageError
 from freqlearn.image import DCTImage
 from freqlearn.transforms.frequency import ToFrequencyTensor
 
+# What the native operator writes.
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # What a file that cannot be read raises; anything else is a mistake in the program.
 UNREADABLE = (ImageError, OSError)
 
@@ -71,11 +74,12 @@ class Run:
         self._pipeline = pipeline
         self._replace = replace
 
-    def decode(self, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor:
+    def decode(self, pool: _native.Pool, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor:
         """Decode all images.
 
         Args:
-            allocate: (height, width) in px of the images as transformed -> (N, C, H/8, W/8) tensor, not filled.
+            pool: Whose threads help the calling one.
+            allocate: (H/8, W/8) of the images as transformed -> (N, C, H/8, W/8) tensor of one of `DTYPES`, not filled.
 
         Returns:
             That tensor; undefined at the places in `errors`.
@@ -85,20 +89,35 @@ class Run:
         """
         images: torch.Tensor | None = None
         size_px = (0, 0)
-        for index, source in enumerate(self.sources):
-            try:
-                img = self._pipeline.plan(source)
-                if images is None:
-                    size_px = img.plan.output_size
-                    images = allocate(size_px)
-                elif img.plan.output_size != size_px:
-                    raise _other_size(img.plan.output_size, size_px)
-                images[index].copy_(self._pipeline.last(img))
-            except Exception as error:
-                self.errors[index] = error
-                if not self._goes_on(error):
-                    break
+        places = []
+        with _native.Batch(pool, self._pipeline.last.target) as jobs:
+            for place, source in enumerate(self.sources):
+                try:
+                    img = self._pipeline.plan(source)
+                    if images is None:
+                        size_px = img.plan.output_size
+                        images = allocate(img.plan.output_blocks)
+                        _write_to(jobs, images)
+                    elif img.plan.output_size != size_px:
+                        raise _other_size(img.plan.output_size, size_px)
+                    _add(jobs, place, img)
+                    places.append(place)
+                except Exception as error:
+                    self._failed(place, error)
+                    if not self._goes_on(error):
+                        break
+            for addition in jobs.finish():
+                place = places[addition]
+                try:
+                    jobs.raise_error(addition)
+                except Exception as error:
+                    self._failed(place, error)
         return self._checked(images)
+
+    def _failed(self, place: int, error: Exception) -> None:
+        if isinstance(error, ImageError):
+            error.path = error.path or path_of(self.sources[place])
+        self.errors[place] = error
 
     def _goes_on(self, error: Exception) -> bool:
         return self._replace and isinstance(error, UNREADABLE)
@@ -115,16 +134,29 @@ class Run:
 
     def _located(self, index: int) -> Exception:
         """The error, which says where it was."""
-        error, path = self.errors[index], path_of(self.sources[index])
+        error = self.errors[index]
         if isinstance(error, ImageError):
-            error.path = error.path or path
             error.message = f"{error.message} ({self._where(index)})"
         else:
+            path = path_of(self.sources[index])
             error.add_note(self._where(index) + (f": {path}" if path else ""))
         return error
 
     def _where(self, index: int) -> str:
         return f"image {index} of {len(self.sources)}, counted from 0"
+
+
+def _write_to(jobs: _native.Batch, images: torch.Tensor) -> None:
+    (n, c, h, w), (along_n, along_c, along_h, along_w) = images.shape, images.stride()
+    jobs.write_to(images.data_ptr(), str(images.dtype)[6:], (n, c, h, w), (along_n, along_c, along_h, along_w))
+
+
+def _add(jobs: _native.Batch, place: int, img: DCTImage) -> None:
+    plan, file = native_operator.plan_of(img.plan), img.undecoded_file
+    if file is not None:
+        jobs.add(place, file.data, plan, file.max_pixels)
+    else:
+        jobs.add_planes(place, img.planes, img.quant_tables, img.sampling, img.color_space, plan)
 
 
 def path_of(source: Any) -> str | None:
@@ -153,9 +185,10 @@ def _no_end(steps: Sequence[Any]) -> str:
             f"expected ToFrequencyTensor as the transform's last step, got {after} after it: BatchDecoder decodes "
             "straight into the batch's tensor; apply what comes after to the batch that it returns"
         )
+    end = names[-1] if names else "nothing"
     return (
         "expected a transform that ends with ToFrequencyTensor(spec), such as "
-        f"freqlearn.presets.classification_train(spec) of a 'dct' spec, got one that ends with {names[-1] if names else 'nothing'}"
+        f"freqlearn.presets.classification_train(spec) of a 'dct' spec, got one that ends with {end}"
     )
 
 

@@ -64,9 +64,10 @@ class Samples:
         try:
             return item[self._image_key]
         except (IndexError, KeyError, TypeError) as error:
-            has = f"the keys {list(item)}" if isinstance(item, MutableMapping) else f"a {type(item).__name__} of {len(item)}"
+            got = f"{type(item).__name__} of {len(item)}"
+            got = f"{type(item).__name__} with the keys {list(item)}" if isinstance(item, MutableMapping) else got
             raise ValueError(
-                f"expected samples with an image at {self._image_key!r}, got {has} at index {index}: image_key says "
+                f"expected samples with an image at {self._image_key!r}, got a {got} at index {index}: image_key says "
                 "where the image is"
             ) from error
 

@@ -241,7 +241,12 @@ def test_options_out_of_range(options, error, match, train):
         ("a.jpg", {}, TypeError, "got str"),
         (iter([b"\xff\xd8"]), {}, TypeError, "got list_iterator"),
         ([(b"\xff\xd8", 0), b"\xff\xd8"], {}, TypeError, "got tuple at index 0 and bytes at index 1"),
-        ([{"jpg": b"\xff\xd8"}], {"image_key": "image"}, ValueError, r"at 'image', got the keys \['jpg'\] at index 0"),
+        (
+            [{"jpg": b"\xff\xd8"}],
+            {"image_key": "image"},
+            ValueError,
+            r"at 'image', got a dict with the keys \['jpg'\] at",
+        ),
         ([(b"\xff\xd8",)], {"image_key": 1}, ValueError, "at 1, got a tuple of 1 at index 0"),
         ([(b"\xff\xd8",)], {"image_key": "image"}, ValueError, "at 'image', got a tuple of 1"),
     ],

@@ -114,7 +114,9 @@ def test_size_of_no_whole_blocks(good):
 
 def test_mistakes_of_the_program_are_not_replaced(good):
     """Only files that cannot be read are: a pipeline that fits no picture would train on nothing else."""
-    transform = transforms.Compose([transforms.ReadDCT(), transforms.RandomCrop(64), transforms.ToFrequencyTensor(SPEC)])
+    transform = transforms.Compose(
+        [transforms.ReadDCT(), transforms.RandomCrop(64), transforms.ToFrequencyTensor(SPEC)]
+    )
     with pytest.raises(ValueError, match="at least the crop's 64x64") as caught:
         fl.BatchDecoder(transform, on_error="replace")(good)
     assert "image 0 of 9, counted from 0" in caught.value.__notes__
@@ -137,7 +139,10 @@ def test_replaced_by_the_next_sample_that_can_be_read(num_threads, paths, train,
     assert all(isinstance(f, Failure) for f in decoder.failures)
     for failure, record in zip(decoder.failures, caplog.records, strict=True):
         assert str(failure.path) in record.getMessage()
-        assert f"image {failure.index} of 10, counted from 0, replaced by image {failure.replaced_by}" in record.getMessage()
+        assert (
+            f"image {failure.index} of 10, counted from 0, replaced by image {failure.replaced_by}"
+            in record.getMessage()
+        )
     assert str(decoder.failures[0].error) == str(error_alone(paths[CUT]))
 
 

@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -45,26 +46,23 @@ def evaluate():
     return presets.classification_eval(SPEC)
 
 
-WORKERS = {
-    "none": {"num_workers": 0},
-    "1 fork": {"num_workers": 1, "multiprocessing_context": "fork"},
-    "2 fork": {"num_workers": 2, "multiprocessing_context": "fork"},
-    "2 spawn": {"num_workers": 2, "multiprocessing_context": "spawn"},
+LOADERS = {
+    "no workers": (2, {"num_workers": 0}),
+    "one forked": (2, {"num_workers": 1, "multiprocessing_context": "fork"}),
+    "two forked": (2, {"num_workers": 2, "multiprocessing_context": "fork"}),
+    "two with the default number of threads": (None, {"num_workers": 2, "multiprocessing_context": "fork"}),
+    "one spawned": (2, {"num_workers": 1, "multiprocessing_context": "spawn"}),
 }
 
 
-@pytest.mark.parametrize("num_threads", [None, 2])
-@pytest.mark.parametrize("workers", WORKERS)
-def test_collate_fn_of_a_loader(workers, num_threads, folder, train):
+@pytest.mark.parametrize("loader", LOADERS)
+def test_collate_fn_of_a_loader(loader, folder, train):
     """It gives the batches of a loader whose data set applies the transform, whose workers torch seeds alike."""
-    if num_threads is None and workers != "2 fork":
-        pytest.skip("the default number of threads is tested with one kind of workers")
-    options = WORKERS[workers]
+    num_threads, options = LOADERS[loader]
     decoder = fl.BatchDecoder(train, num_threads=num_threads)
     decoder([fl.read_bytes(folder / "class0" / "0.jpg")])  # its threads are there before the workers
     torch.manual_seed(4)
-    loader = DataLoader(ImageFolder(folder, loader=fl.read_bytes), 3, collate_fn=decoder, shuffle=True, **options)
-    got = list(loader)
+    got = list(DataLoader(ImageFolder(folder, loader=fl.read_bytes), 3, collate_fn=decoder, shuffle=True, **options))
     torch.manual_seed(4)
     if options["num_workers"]:
         options = {"num_workers": options["num_workers"], "multiprocessing_context": "fork"}
@@ -84,11 +82,10 @@ def test_memory_format_survives_the_way_from_a_worker(folder, evaluate):
     assert torch.equal(images, decoder([file for file, _ in dataset]))
 
 
-def test_pinning_is_not_for_workers(folder, evaluate):
-    decoder = fl.BatchDecoder(evaluate, pin_memory=True)
-    loader = DataLoader(ImageFolder(folder, loader=fl.read_bytes), COUNT, collate_fn=decoder, num_workers=1)
+def test_pinning_is_not_for_workers(files, evaluate, monkeypatch):
+    monkeypatch.setattr("freqlearn.batch.get_worker_info", object)
     with pytest.raises(RuntimeError, match=r"use DataLoader\(\.\.\., pin_memory=True\)"):
-        next(iter(loader))
+        fl.BatchDecoder(evaluate, pin_memory=True)(files)
 
 
 def test_default_number_of_threads(monkeypatch):
@@ -139,7 +136,7 @@ from freqlearn import presets
 
 files = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*/*.jpg"))]
 evaluate = presets.classification_eval(fl.InputSpec.unstandardised(fl.ChannelSet.of((0, 1, 8, 64, 128)), 32, 40))
-want = torch.stack([evaluate(file) for file in files])
+want = fl.BatchDecoder(evaluate, num_threads=1)(files)
 decoder = fl.BatchDecoder(evaluate, num_threads=3)
 
 
@@ -167,7 +164,8 @@ def wait(pids):
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def test_fork_after_use(folder):
+def test_forks(folder):
+    """After use, in a child's child, while other threads decode: nobody waits for threads that are not there."""
     run_script(
         """
 check()
@@ -177,24 +175,15 @@ def nested():
     wait([in_child(check), in_child(check)])
 
 wait([in_child(check), in_child(nested)])
+wait([in_child(lambda: globals().pop("decoder"))])  # its threads are not there to be joined
 check()
-fl.BatchDecoder(evaluate, num_threads=3)(files)
-pid = in_child(lambda: globals().pop("decoder"))  # its threads are not there to be joined
-wait([pid])
-check()
-""",
-        str(folder),
-    )
-
-
-def test_fork_while_another_thread_decodes(folder):
-    run_script(
-        """
 stop = threading.Event()
+wrong = []
 
 def decode():
     while not stop.is_set():
-        assert torch.equal(decoder(files * 4), want.repeat(4, 1, 1, 1))
+        if not torch.equal(decoder(files * 4), want.repeat(4, 1, 1, 1)):
+            wrong.append(True)
 
 threads = [threading.Thread(target=decode) for _ in range(2)]
 for thread in threads:
@@ -205,49 +194,56 @@ for _ in range(15):
 stop.set()
 for thread in threads:
     thread.join()
+assert not wrong
 check()
 """,
         str(folder),
     )
 
 
-def test_interrupt_ends_a_batch_that_would_take_minutes(folder, make_jpeg, tmp_path):
+def test_interrupt_ends_a_batch_that_would_take_minutes(folder, photo_like, make_jpeg, tmp_path):
     """The timeout of the process is far below what the batch would take."""
     path = tmp_path / "large.jpg"
-    path.write_bytes(make_jpeg(2000, 2000, quality=95, sampling="4:4:4"))
+    path.write_bytes(make_jpeg(2000, 2000, quality=95, pixels=np.tile(photo_like(500, 500), (4, 4, 1))))
     run_script(
         """
 img = fl.read_dct(sys.argv[2])
 img = img.with_plan(img.plan.resize(8, 8))
-decoder = fl.BatchDecoder(fl.transforms.ToFrequencyTensor(fl.ChannelSet.of([0])), num_threads=int(sys.argv[3]))
-large = [fl.read_dct(sys.argv[2]).with_plan(img.plan) for _ in range(30000)]
-for attempt in range(2):
-    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    try:
-        decoder(large)
-    except KeyboardInterrupt:
-        pass
-    else:
-        sys.exit("not interrupted")
-    timer.join()
-assert decoder(large[:5]).shape == (5, 1, 1, 1)
+for num_threads in (1, 3):
+    decoder = fl.BatchDecoder(fl.transforms.ToFrequencyTensor(fl.ChannelSet.of([0])), num_threads=num_threads)
+    for attempt in range(2):
+        timer = threading.Timer(0.7, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        try:
+            decoder([img] * 30000)
+        except KeyboardInterrupt:
+            pass
+        else:
+            sys.exit("not interrupted")
+        timer.join()
+    assert decoder([img] * 5).shape == (5, 1, 1, 1)
 """,
         str(folder),
         str(path),
-        "2",
     )
 
 
-def test_interrupt_signal_is_not_lost(files, evaluate):
-    """One that comes while the last images are decoded is raised as well."""
+def test_signal_handlers_run_while_a_batch_is_decoded(files, evaluate):
+    """What they raise goes through, whenever it comes."""
     decoder = fl.BatchDecoder(evaluate, num_threads=2)
-    before = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError("the alarm")))
+
+    def decode_for_ever() -> None:
+        while True:
+            decoder(files)
+
+    def alarm(*_: object) -> None:
+        raise InterruptedError("the alarm")
+
+    before = signal.signal(signal.SIGALRM, alarm)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(InterruptedError, match="the alarm"):
-            while True:
-                decoder(files)
+            decode_for_ever()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
