@@ -211,4 +211,5 @@ NB_MODULE(_native, m) {
   bind_functions(m);
   freqlearn::bind_operator(m);
   freqlearn::bind_batch(m);
+  freqlearn::bind_rows(m);
 }

@@ -74,4 +74,7 @@ std::vector<StoredPlane> planes_of(const std::vector<nanobind::object>& blocks,
 // bindings_batch.cpp
 void bind_batch(nanobind::module_& m);
 
+// bindings_rows.cpp
+void bind_rows(nanobind::module_& m);
+
 }  // namespace freqlearn
