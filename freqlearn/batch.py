@@ -4,7 +4,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import torch
 from torch.utils.data import get_worker_info
@@ -19,7 +20,8 @@ OnError = Literal["raise", "replace"]
 logger = logging.getLogger(__name__)
 
 
-class Failure(NamedTuple):
+@dataclass(frozen=True)
+class Failure:
     """A picture of a batch that could not be read.
 
     Attributes:
@@ -154,7 +156,7 @@ class BatchDecoder:
             )
         # Memory that the main process can map, as torch's default_collate does it.
         like = torch.empty(shape, dtype=dtype, memory_format=memory_format, device="meta")
-        storage = torch.UntypedStorage._new_shared(like.numel() * like.element_size())
+        storage = torch.UntypedStorage._new_shared(like.nbytes)  # type: ignore[no-untyped-call]
         return torch.empty(0, dtype=dtype).set_(storage, 0, shape, like.stride())
 
     def __getstate__(self) -> dict[str, Any]:
