@@ -167,7 +167,7 @@ def path_of(source: Any) -> str | None:
 def _flat(transform: Any) -> Iterator[Any]:
     """What a composition applies in turn."""
     if isinstance(transform, nn.Sequential):
-        inner = list(transform)
+        inner: Sequence[Any] = list(transform)
     elif isinstance(transform, v2.Compose | v1.Compose):
         inner = transform.transforms
     else:
