@@ -197,10 +197,10 @@ void PlanePass::emit(std::size_t block_row, const Kernels& kernels, const Channe
   for (const Direct& d : direct_) {
     writer.write(d.channel, d.v, d.u, block_row, values_.data() + d.v_place * row_floats_ + d.u_place * cols, d.finish);
   }
-  float* map = map_values_.data() + block_row * cols;
+  std::size_t map_row = block_row;
   for (const Map& m : maps_) {
-    std::copy_n(values_.data() + m.v_place * row_floats_ + m.u_place * cols, cols, map);
-    map += rows_.spans().size() * cols;
+    std::copy_n(values_.data() + m.v_place * row_floats_ + m.u_place * cols, cols, map_values_.data() + map_row * cols);
+    map_row += rows_.spans().size();
   }
 }
 
