@@ -1,4 +1,4 @@
-"""How far the operator's channels are from those of a pixel pipeline, and what its products cost with threads.
+"""How far the operator's channels are from those of a pixel pipeline, and from its own float64 form.
 
     python -m benchmarks.geometry FOLDER
 
@@ -9,9 +9,8 @@ float64. Differences are of dequantised coefficients, all 192 channels.
 
 import argparse
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,17 +54,17 @@ def of_pixels(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def differences(path: Path) -> dict[str, float]:
-    """Of one photo: our float32 from our float64 form, and our float32 from the pixel pipeline."""
+    """Of one photo: the native operator from the float64 form, and from the pixel pipeline."""
     img = fl.read_dct(path)
     for step in GEOMETRY:
         img = step(img)
-    single = compute(planes_of(img), img.plan, range(192))
+    single = fl.transforms.ToFrequencyTensor(fl.ChannelSet.all())(img).numpy()
     double = compute(planes_of(img), img.plan, range(192), dtype="float64")
     pixels, clear = of_pixels(path)
     apart = (single.reshape(3, 8, 8, 56, 56).transpose(0, 3, 4, 1, 2) - pixels)[:, clear]  # (3, blocks, 8, 8)
     rms = np.sqrt(np.square(apart).mean(axis=(1, 2, 3))) if apart.size else np.full(3, np.nan)
     return {
-        "float32 from float64, max": float(np.abs(single - double).max()),
+        "native from float64, max": float(np.abs(single - double).max()),
         **{f"{name} from pixels, rms": float(value) for name, value in zip(("Y", "Cb", "Cr"), rms, strict=True)},
         "chroma DC from pixels, max": float(np.abs(apart[1:, :, 0, 0]).max(initial=0.0)),
     }
@@ -86,47 +85,15 @@ def summary(folder: Path, each: int) -> list[dict[str, object]]:
     return rows
 
 
-def milliseconds(work: Callable[[], object], repeat: int = 50) -> float:
-    """Median time of a call."""
-    work()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times)) * 1e3
-
-
-def products() -> list[dict[str, object]]:
-    """The operator's typical product, 56 output blocks from 3 input blocks each of a row of 63, by torch and NumPy."""
-    generator = np.random.default_rng(0)
-    weights, blocks = (generator.random(shape, np.float32) for shape in ((56, 8, 24), (56, 24, 504)))
-    torch_weights, torch_blocks = torch.from_numpy(weights), torch.from_numpy(blocks)
-    rows: list[dict[str, object]] = []
-    threads = torch.get_num_threads()
-    for count in sorted({1, threads}):
-        torch.set_num_threads(count)
-        rows.append(
-            {
-                "product": f"torch.bmm, {count} threads",
-                "ms": f"{milliseconds(lambda: torch_weights @ torch_blocks):.2f}",
-            }
-        )
-    torch.set_num_threads(threads)
-    rows.append({"product": "numpy.matmul", "ms": f"{milliseconds(lambda: weights @ blocks):.2f}"})
-    return rows
-
-
 def main() -> int:
-    """Print both tables and write them as JSON."""
+    """Print the table and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="photos, searched with its folders")
     parser.add_argument("--each", type=int, default=30, help="photos of each sampling (default: 30)")
     options = parser.parse_args()
-    result = {"differences": summary(options.folder, options.each), "products": products()}
-    for rows in result.values():
-        print(table(rows), end="\n\n")
-    print(f"written to {write('geometry', result)}")
+    rows = summary(options.folder, options.each)
+    print(table(rows), end="\n\n")
+    print(f"written to {write('geometry', {'differences': rows})}")
     return 0
 
 

@@ -4,8 +4,7 @@ With D the block-diagonal 8x8 DCT, `L = D . Window . Resize . Crop . D^T` takes 
 blocks to those of the cropped, resized picture (`output = L X R^T`, one matrix an axis). A block of the output
 depends on a few neighbouring blocks of the input, so the matrix is kept as those alone.
 
-NumPy, not torch: outside of DataLoader workers torch splits even products this small over all cores, which halves their
-time on an idle machine and multiplies it by a hundred on a busy one (`python -m benchmarks.geometry`).
+This is the readable form, in NumPy and any precision; `csrc/band.cpp` builds the same matrices for the native operator.
 """
 
 import functools
