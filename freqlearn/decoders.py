@@ -116,15 +116,14 @@ def _decode_jpeg2dct(file: JpegFile) -> Decoded:
 
 
 def _image_info(native: "JpegInfo") -> ImageInfo:
-    tables = tuple(frozen(np.asarray(table, np.uint16)) for table in native.quant_tables)
     return ImageInfo(
         size_px=(native.height, native.width),
         color_space=cast(ColorSpace, native.color_space),
-        sampling=tuple((h, v) for h, v in native.sampling),
+        sampling=tuple(native.sampling),
         process=cast(Process, native.process),
         restart_interval=native.restart_interval,
         orientation=native.orientation,
-        quant_tables=tables,
+        quant_tables=tuple([frozen(table) for table in native.quant_tables]),
         warnings=tuple(native.warnings),
     )
 

@@ -33,7 +33,7 @@ class Box:
 
     def shifted(self, down: int, right: int) -> "Box":
         """The box, moved."""
-        return replace(self, top=self.top + down, left=self.left + right)
+        return Box(self.top + down, self.left + right, self.height, self.width)
 
     def transposed(self) -> "Box":
         """The box in the picture mirrored about its main diagonal."""
@@ -47,6 +47,10 @@ class Box:
             and other.bottom <= self.bottom
             and other.right <= self.right
         )
+
+    def holds(self, part: "Box") -> bool:
+        """Whether `part`, given in pixels of this box, lies inside it."""
+        return part.top >= 0 and part.left >= 0 and part.bottom <= self.height and part.right <= self.width
 
     def intersection(self, other: "Box") -> "Box":
         """The common part; of zero height or width (or both) where there is none."""
@@ -75,12 +79,13 @@ class Geometry:
     @classmethod
     def whole(cls, size_px: tuple[int, int]) -> "Geometry":
         """All of a picture of `size_px` (height, width), unchanged."""
-        return cls._of_box(Box(0, 0, *size_px), None)
+        box = Box(0, 0, *size_px)
+        return cls(box, None, box, box)
 
     @classmethod
     def _of_box(cls, box: Box, resized_px: tuple[int, int] | None) -> "Geometry":
         shown = Box(0, 0, *(resized_px or box.size_px))
-        return cls(box=box, resized_px=resized_px, window=shown, visible=shown)
+        return cls(box, resized_px, shown, shown)
 
     @property
     def scaled_px(self) -> tuple[int, int]:
@@ -108,8 +113,7 @@ class Geometry:
         Before a resize this moves the crop box, after it only the window: the pixels outside the window still
         count at its border, as in a pixel pipeline that resizes first.
         """
-        inside = Box(0, 0, *self.window.size_px).contains(box)
-        if self.resized_px is None and inside:
+        if self.resized_px is None and self.window.holds(box):
             return self._of_box(box.shifted(self.box.top, self.box.left), None)
         window = box.shifted(self.window.top, self.window.left)
         return Geometry(

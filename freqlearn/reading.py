@@ -15,6 +15,7 @@ from freqlearn.sources import Source, read_bytes
 __all__ = ["DEFAULT_MAX_PIXELS", "Decoder", "read_bytes", "read_dct", "read_info"]
 
 Decoder: TypeAlias = Literal["auto", "native", "jpeg2dct", "pixels"]
+_DECODERS = get_args(Decoder)
 # Most files' headers are shorter, and reading no more makes read_info cheap on large photos.
 _HEAD_BYTES = 1 << 16
 
@@ -56,8 +57,8 @@ def read_dct(
         ImportError: If "jpeg2dct" is not installed.
         OSError: If a file cannot be read.
     """
-    if decoder not in get_args(Decoder):
-        raise ValueError(f"expected decoder to be one of {get_args(Decoder)}, got {decoder!r}")
+    if decoder not in _DECODERS:
+        raise ValueError(f"expected decoder to be one of {_DECODERS}, got {decoder!r}")
     _check_limit(max_pixels)
     content, path = sources.load(source)
     with naming(path):

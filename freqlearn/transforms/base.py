@@ -4,6 +4,7 @@ import enum
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
@@ -37,16 +38,19 @@ class Transform(nn.Module):
             ValueError: if it has images of different sizes.
         """
         sample = inputs if len(inputs) > 1 else inputs[0]
+        if isinstance(sample, DCTImage):  # nearly always, and a loader's time is counted in microseconds
+            return self._changed([sample], [sample])[0]
         leaves, structure = tree_flatten(sample)
-        images = self._images(leaves)
+        return tree_unflatten(self._changed(leaves, self._images(leaves)), structure)
+
+    def _changed(self, leaves: list[Any], images: list[DCTImage]) -> list[Any]:
         try:
             params = self.make_params(images)
-            changed = [self.transform(leaf, params) if isinstance(leaf, DCTImage) else leaf for leaf in leaves]
+            return [self.transform(leaf, params) if isinstance(leaf, DCTImage) else leaf for leaf in leaves]
         except ValueError as error:
             if not isinstance(error, ImageError):  # those name their file themselves
                 error.add_note(f"{type(self).__name__} of {', '.join(str(img.path or img) for img in images)}")
             raise
-        return tree_unflatten(changed, structure)
 
     def _images(self, leaves: list[Any]) -> list[DCTImage]:
         images = [leaf for leaf in leaves if isinstance(leaf, DCTImage)]
@@ -95,9 +99,10 @@ class RandomlyApplied(PlanTransform):
     def forward(self, *inputs: Any) -> Any:
         """Transform a sample, or return it as it is."""
         sample = inputs if len(inputs) > 1 else inputs[0]
-        self._images(tree_flatten(sample)[0])
-        # The same draw and comparison as torchvision's, so that a seed flips the same samples.
-        if torch.rand(1) >= self.p:
+        if not isinstance(sample, DCTImage):
+            self._images(tree_flatten(sample)[0])
+        # The same draw as torchvision's, compared in float32 as it does, so that a seed flips the same samples.
+        if torch.rand(1).item() >= float(np.float32(self.p)):
             return sample
         return super().forward(*inputs)
 

@@ -129,13 +129,14 @@ class RandomResizedCrop(PlanTransform):
         self.size = as_size(size)
         self.scale = _as_range("scale", scale)
         self.ratio = _as_range("ratio", ratio)
-        self._log_ratio = torch.log(torch.tensor(self.ratio))
+        # Rounded as torchvision's, which are a tensor.
+        self._log_ratio: list[float] = torch.log(torch.tensor(self.ratio)).tolist()
 
     def make_params(self, images: list[DCTImage]) -> dict[str, Any]:
         """Draw the box: top, left, height, width, in px."""
         height, width = images[0].plan.output_size
         area = height * width
-        low, high = self._log_ratio.tolist()
+        low, high = self._log_ratio
         for _ in range(10):
             target_area = area * torch.empty(1).uniform_(*self.scale).item()
             aspect_ratio = torch.exp(torch.empty(1).uniform_(low, high)).item()
