@@ -1,7 +1,6 @@
 """Whole batches: many files to one tensor, on threads of the decoder's own."""
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch.utils.data import get_worker_info
 from freqlearn import _native
 from freqlearn.batch_run import DTYPES, Pipeline, Run, path_of
 from freqlearn.collating import Key, Samples
+from freqlearn.cores import available_cores
 from freqlearn.indexing import integer
 
 OnError = Literal["raise", "replace"]
@@ -190,6 +190,4 @@ def default_num_threads() -> int:
     """How many threads decode where nobody says: see BatchDecoder."""
     if get_worker_info() is not None:
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")
-    return max(1, cores // max(1, int(processes))) if processes.isdecimal() else cores
+    return available_cores()

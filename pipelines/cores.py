@@ -1,15 +1,11 @@
-"""This machine's cores, and dividing them between loader processes and the network."""
+"""Dividing the cores between loader processes and the network."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from freqlearn.cores import available_cores
 
 
 def usual_workers() -> int:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from freqlearn.pipelines.cores import available_cores, torch_threads
+from freqlearn.cores import available_cores
+from freqlearn.pipelines.cores import torch_threads
 from freqlearn.pipelines.data import SampleError, Transform, naming_file, reason
 from freqlearn.pipelines.options import OnBadImage
 from freqlearn.reading import read_bytes

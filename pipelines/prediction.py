@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from freqlearn.cores import available_cores
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
-from freqlearn.pipelines.cores import available_cores
 from freqlearn.pipelines.data import Transform, naming_file
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.listing import find_images
