@@ -42,6 +42,11 @@ class EntropyData {
   void trim(std::size_t limit);
 
  private:
+  static constexpr std::size_t kPiece = 64 << 10;
+
+  // Makes room for `more` bytes behind the first `used` ones of the copy.
+  void reserve(std::size_t used, std::size_t more);
+
   Bytes data_;
   std::unique_ptr<std::uint8_t[]> copy_;
   std::size_t capacity_ = 0;

@@ -8,13 +8,15 @@
 namespace freqlearn {
 namespace {
 
-// Of the zigzag sequence. 0 if only the DC, or nothing, is wanted.
+// Of the zigzag sequence; 0 if only the DC, or nothing, is wanted. Looking only for the end of a block saves no more, from
+// about coefficient 20 on, than it costs to change over (measured: a quarter of the time is saved at 1, 4 % at 12).
 unsigned last_coefficient(std::uint64_t wanted) {
+  constexpr unsigned kLastWorthIt = 20;
   unsigned last = 0;
   for (unsigned k = 0; k < 64; ++k) {
     if ((wanted >> kNatural[k] & 1) != 0) last = k;
   }
-  return last;
+  return last <= kLastWorthIt ? last : 63;
 }
 
 }  // namespace
