@@ -20,7 +20,7 @@ extern const DecodeMcus kDecodeMcus;
 
 namespace {
 
-DecodeMcus decode_mcus(InstructionSet set) {
+DecodeMcus decode_mcus([[maybe_unused]] InstructionSet set) {
 #if FREQLEARN_X86_DISPATCH
   return ByInstructionSet<DecodeMcus>{baseline::kDecodeMcus, avx2::kDecodeMcus, avx512::kDecodeMcus}[set];
 #else
