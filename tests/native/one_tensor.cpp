@@ -13,9 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "decoder.hpp"
 #include "execute.hpp"
 
 namespace {
+
+constexpr std::uint64_t kMaxPixels = 178'956'970;
 
 void write_tensors(const std::vector<std::string>& arguments) {
   std::ifstream file(arguments.at(0), std::ios::binary);
@@ -24,6 +27,9 @@ void write_tensors(const std::vector<std::string>& arguments) {
   const std::int64_t size = number(6);
   const freqlearn::Box shown{0, 0, size, size};
   freqlearn::Plan plan;
+  const freqlearn::Frame frame = freqlearn::read_info(jpeg, kMaxPixels).frame;
+  plan.height = static_cast<std::int64_t>(frame.height);
+  plan.width = static_cast<std::int64_t>(frame.width);
   plan.geometry = {.box = {number(2), number(3), number(4), number(5)},
                    .scaled_height = size,
                    .scaled_width = size,
@@ -41,10 +47,13 @@ void write_tensors(const std::vector<std::string>& arguments) {
   for (const freqlearn::InstructionSet set : freqlearn::instruction_sets()) {
     freqlearn::execute(jpeg, plan, target,
                        {.data = tensor.data(),
+                        .channels = 192,
+                        .rows = blocks,
+                        .cols = blocks,
                         .channel_stride = blocks * blocks,
                         .row_stride = blocks,
                         .col_stride = 1},
-                       jpeg.size() * 1000, set);
+                       kMaxPixels, set);
     output.write(reinterpret_cast<const char*>(tensor.data()),
                  static_cast<std::streamsize>(tensor.size() * sizeof(float)));
     std::printf("%s\n", name(set));
