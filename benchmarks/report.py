@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from freqlearn.pipelines.bench.machine import processor
 from freqlearn.pipelines.tables import table
 
 __all__ = ["machine", "table", "write"]
@@ -19,14 +20,8 @@ RESULTS = Path("runs") / "benchmarks"
 
 def machine() -> dict[str, object]:
     """The facts that a reader of a number wants: processor, cores, versions."""
-    cpu = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     return {
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "torch": torch.__version__,

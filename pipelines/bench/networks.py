@@ -1,6 +1,5 @@
 """Forward pass and training step of ResNet-50 on frequency channels and on RGB."""
 
-import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -105,8 +104,3 @@ def _works(
         finish()
 
     return forward, step
-
-
-def medians(row: dict[str, Any]) -> tuple[float, float]:
-    """(forward, training step) of a row, milliseconds an image."""
-    return statistics.median(row["forward_ms"]), statistics.median(row["step_ms"])

@@ -1,11 +1,11 @@
 """Tables of what was measured, as text or as Markdown."""
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from freqlearn.pipelines.bench import coefficients, profile, rgb
-from freqlearn.pipelines.bench.networks import medians
 from freqlearn.pipelines.bench.timing import Ratio, Timing
 from freqlearn.pipelines.bench.workloads import DCTNET
 from freqlearn.pipelines.tables import table
@@ -148,13 +148,12 @@ def _memory(found: Mapping[str, Any]) -> Iterator[Section]:
 def _networks(found: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
     rows: list[dict[str, object]] = []
     for row in found:
-        forward, step = medians(dict(row))
         rows.append(
             {
                 "": f"{row['network']}, {row['device']}",
                 "GMACs": f"{row['gmacs']:.2f}",
-                "forward, ms an image": f"{forward:.2f}",
-                "training step, ms an image": f"{step:.2f}",
+                "forward, ms an image": _spread(row["forward_ms"]),
+                "training step, ms an image": _spread(row["step_ms"]),
             }
         )
     if found:
@@ -165,6 +164,10 @@ def _networks(found: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
             rows,
             [f"batches of {cpu['batch_size']} and {cpu['threads']} threads on the CPU; synthetic input, no loading"],
         )
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def _profile(found: Mapping[str, Any], timed: Mapping[str, Any]) -> Iterator[Section]:

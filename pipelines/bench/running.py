@@ -1,41 +1,26 @@
 """Run the workloads over a folder of photos; the result is plain data, for JSON and for tables."""
 
-import platform
+import itertools
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from freqlearn.pipelines.bench import coefficients, floor, profile, rgb
+from freqlearn.pipelines.bench import floor, profile, rgb
+from freqlearn.pipelines.bench.dali import BATCH
+from freqlearn.pipelines.bench.machine import machine
 from freqlearn.pipelines.bench.memory import high_water
 from freqlearn.pipelines.bench.networks import measure_networks
 from freqlearn.pipelines.bench.peers import UnavailableError, made, readable
 from freqlearn.pipelines.bench.photos import Photo, load, mosaics
-from freqlearn.pipelines.bench.timing import cores, measure, threads
+from freqlearn.pipelines.bench.timing import measure, threads
 from freqlearn.pipelines.bench.workloads import DCT_24, DCTNET, Workload, workloads
 
 TIMED = tuple(workload.key for workload in workloads())
 PARTS = (*TIMED, "memory", "networks", "profile")
 MAX_BYTES = 16_000_000
 MOSAIC_BYTES = 3_500_000
-_PACKAGES = (
-    "freqlearn",
-    "pillow",
-    "torch",
-    "torchvision",
-    "torchcodec",
-    "simplejpeg",
-    "opencv-python-headless",
-    "nvidia-dali-cuda130",
-    "jpeglib",
-    "jpeg2dct",
-    "numpy",
-)
 
 Progress = Callable[[str], None]
 
@@ -70,7 +55,7 @@ def run(
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"expected parts out of {', '.join(PARTS)}, got {', '.join(unknown)}")
-    result: dict[str, Any] = {"machine": _machine(), "workloads": {}}
+    result: dict[str, Any] = {"machine": machine(), "workloads": {}}
     with tempfile.TemporaryDirectory() as scratch:
         progress("reading photos")
         photos = load(folder, count=files, max_bytes=MAX_BYTES)
@@ -82,12 +67,13 @@ def run(
         result["large"] = _described("mosaics", large) if large else None
         with threads(1):
             for workload in workloads(threads=num_threads):
-                if workload.key in parts:
-                    result["workloads"][workload.key] = (
-                        _timed(workload, large, min(rounds, 5), progress)
-                        if workload.large
-                        else _timed(workload, photos, rounds, progress)
-                    )
+                if workload.key not in parts:
+                    continue
+                if workload.large:
+                    found = _timed(workload, large, min(rounds, 5), progress)
+                else:
+                    found = _timed(workload, whole_batches(photos) if workload.batches else photos, rounds, progress)
+                result["workloads"][workload.key] = found
             if "profile" in parts:
                 result["profile"] = _profile(photos, rounds, progress)
         if "memory" in parts:
@@ -95,6 +81,11 @@ def run(
         if "networks" in parts:
             result["networks"] = measure_networks(rounds=min(rounds, 3), progress=progress)
     return result
+
+
+def whole_batches(photos: Sequence[Photo]) -> list[Photo]:
+    """The photos over and over, until they fill their last batch."""
+    return list(itertools.islice(itertools.cycle(photos), -(-len(photos) // BATCH) * BATCH))
 
 
 def _timed(workload: Workload, photos: Sequence[Photo], rounds: int, progress: Progress) -> dict[str, Any]:
@@ -155,27 +146,3 @@ def _memory(photos: Sequence[Photo], large: Sequence[Photo], progress: Progress)
 
 def _described(name: str, photos: Sequence[Photo]) -> dict[str, Any]:
     return {"folder": name, "files": len(photos), "mean_bytes": sum(len(photo.data) for photo in photos) / len(photos)}
-
-
-def _machine() -> dict[str, Any]:
-    facts: dict[str, Any] = {"cpu": _processor(), "cores": cores(), "python": platform.python_version()}
-    facts["system"] = f"{platform.system()} {platform.release()}"
-    if torch.cuda.is_available():
-        facts["gpu"] = torch.cuda.get_device_name()
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    with suppress(UnavailableError):
-        versions["libjpeg"] = coefficients.libjpeg_version()
-    return facts | {"versions": versions}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -1,7 +1,6 @@
 """Taking the time: peers in turn over the same photos, round by round, so that ratios survive a busy machine."""
 
 import gc
-import os
 import statistics
 import time
 import warnings
@@ -119,8 +118,3 @@ def threads(count: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

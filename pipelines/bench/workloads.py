@@ -30,6 +30,7 @@ class Workload:
         peers: Its rows.
         ours: The row that ratios are taken to.
         large: Whether it runs on 12-megapixel mosaics instead of the photos.
+        batches: Whether it wants as many photos as fill whole batches.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Workload:
     peers: Sequence[Peer]
     ours: str
     large: bool = False
+    batches: bool = False
 
 
 def workloads(*, threads: Sequence[int] = (1, 2)) -> list[Workload]:
@@ -64,6 +66,7 @@ def workloads(*, threads: Sequence[int] = (1, 2)) -> list[Workload]:
             f"Training transform in batches of {BATCH}, by threads",
             _batches(threads),
             _batch_row(threads[-1]),
+            batches=True,
         ),
         Workload(
             "large",

@@ -19,6 +19,7 @@ from freqlearn.pipelines.bench.geometry import Geometry
 from freqlearn.pipelines.bench.peers import Pass, Peer, UnavailableError, each, made, readable, require
 from freqlearn.pipelines.bench.photos import Photo, load, mosaics
 from freqlearn.pipelines.bench.report import sections
+from freqlearn.pipelines.bench.running import whole_batches
 from freqlearn.pipelines.bench.timing import Ratio, Timing, measure
 from freqlearn.pipelines.bench.workloads import spec, workloads
 from freqlearn.pipelines.cli import main
@@ -65,6 +66,12 @@ def test_mosaics_are_12_megapixels(photos: list[Photo], tmp_path: Path) -> None:
     info = fl.read_info(mosaic.data)
     assert (info.size_px, info.subsampling) == ((3000, 4000), "4:2:0")
     assert mosaic.path.read_bytes() == mosaic.data
+
+
+def test_batches_are_filled_with_photos_again(photos: list[Photo]) -> None:
+    assert whole_batches(photos) == [photos[i % 6] for i in range(64)]
+    assert whole_batches(photos * 11) == [photos[i % 6] for i in range(128)]
+    assert whole_batches([]) == []
 
 
 def test_every_round_runs_every_pass_from_the_same_seed_in_a_turning_order(photos: list[Photo]) -> None:
@@ -171,6 +178,7 @@ def test_chains_take_time() -> None:
     assert all(0 < link < 1000 for link in floor.nanoseconds().values())
 
 
+@pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
 @pytest.mark.parametrize("name", [rgb.PILLOW, rgb.PILLOW_DRAFT, rgb.TORCHVISION, rgb.TORCHCODEC, rgb.SIMPLEJPEG])
 def test_peers_draw_the_same_boxes_and_flips_as_ours(name: str, photos: list[Photo]) -> None:
     (training,) = [workload for workload in workloads() if workload.key == "training"]
