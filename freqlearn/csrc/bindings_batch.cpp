@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -105,7 +106,9 @@ class Pictures {
 
   template <class Work>
   void start(Work&& work) {
-    const nb::gil_scoped_release release;
+    // Where a thread will do it, keep the GIL: whoever gives it up for an instant may wait milliseconds to have it back.
+    std::optional<nb::gil_scoped_release> release;
+    if (nb::cast<Pool&>(pool_).threads() == 0) release.emplace();
     batch_->add(std::forward<Work>(work));
   }
 
