@@ -28,14 +28,20 @@ def compile_c(name: str, *libraries: str) -> ctypes.CDLL:
         raise UnavailableError("no C compiler: install gcc or clang, or name one by CC")
     command = [*compiler.split(), "-O2", "-shared", "-fPIC", "-x", "c", "-", *(f"-l{library}" for library in libraries)]
     digest = hashlib.sha256("\0".join([source, *command]).encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freqlearn"
-    library = folder / f"{name}-{digest}.so"
+    library = _cache() / f"{name}-{digest}.so"
     if not library.exists():
         _run(command, source, library)
     try:
         return ctypes.CDLL(str(library))
     except OSError as error:
         raise UnavailableError(f"{library} does not load: {error}") from error
+
+
+def _cache() -> Path:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freqlearn"
+    except RuntimeError as error:  # no home
+        raise UnavailableError(f"no folder to compile in: {error}; name one by XDG_CACHE_HOME") from error
 
 
 def _run(command: list[str], source: str, library: Path) -> None:

@@ -216,8 +216,9 @@ def _profile(found: Mapping[str, Any], timed: Mapping[str, Any]) -> Iterator[Sec
             ("one cycle here, ns (a chain of additions)", f"{chain['addition']:.3f}"),
             ("one link of shift, load, shift here, ns", f"{chain['lookup']:.2f}"),
             ("floor with one symbol a look-up, ms a file", f"{symbols['symbols'] * chain['lookup'] / 1e6:.3f}"),
+            ("floor with two symbols a look-up", f"{symbols['symbols'] * chain['lookup'] / 2e6:.3f}"),
             (
-                "and one mispredicted branch (18 cycles) a block",
+                "one symbol a look-up and one mispredicted branch (18 cycles) a block",
                 f"{(symbols['symbols'] * chain['lookup'] + 18 * chain['addition'] * symbols['blocks']) / 1e6:.3f}",
             ),
         ]
