@@ -105,7 +105,8 @@ void Band::build_resized(const Kernels& kernels) {
       first[p] = pixels.write(pixel, &pixel_weights_[p * pixels.most()], taps.count[p]);
     }
     // Samples follow pixels: the first of the first, and the last of the last, are the outermost.
-    const auto front = static_cast<std::size_t>(begin % kBlockSide), back = static_cast<std::size_t>((end - 1) % kBlockSide);
+    const auto front = static_cast<std::size_t>(begin % kBlockSide);
+    const auto back = static_cast<std::size_t>((end - 1) % kBlockSide);
     const std::int64_t low = first[front], high = first[back] + taps.count[back];
     const std::int64_t first_block = low / kBlockSide;
     for (std::size_t p = 0; p < 8; ++p) {

@@ -97,8 +97,8 @@ void bind_plan(nb::module_& m) {
                             .colors = {}};
           },
           "size_px"_a, "stage"_a, "transposed"_a, "flip_horizontal"_a, "flip_vertical"_a,
-          "Size (height, width); a stage is box, resized (height, width), window, visible; boxes are (top, left, height, "
-          "width).")
+          "Size (height, width); a stage is box, resized (height, width), window, visible; boxes are (top, left, "
+          "height, width).")
       .def(
           "add_factor",
           [](Plan& self, const std::string& kind, double factor) {
@@ -190,9 +190,9 @@ Raises:
       "dtype"_a, "shape"_a, "strides"_a, "instruction_set"_a = nb::none(),
       nb::sig("def execute_planes(planes: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]], quant_tables: "
               "collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | None], sampling: "
-              "collections.abc.Sequence[tuple[int, int]], color_space: str, plan: Plan, target: Target, *, pointer: int, "
-              "dtype: str, shape: tuple[int, int, int], strides: tuple[int, int, int], instruction_set: str | None = "
-              "None) -> None"),
+              "collections.abc.Sequence[tuple[int, int]], color_space: str, plan: Plan, target: Target, *, "
+              "pointer: int, dtype: str, shape: tuple[int, int, int], strides: tuple[int, int, int], "
+              "instruction_set: str | None = None) -> None"),
       R"(The same for planes that are in memory.
 
 Args:

@@ -21,6 +21,11 @@ Scratch& scratch_of_thread() {
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
+// Blocks along one axis of a component (T.81 A.1.1).
+std::size_t blocks_of(std::size_t size, int factor, int largest) {
+  return ceil_div(ceil_div(size * static_cast<std::size_t>(factor), static_cast<std::size_t>(largest)), 8);
+}
+
 // The headers that a file with these planes would have.
 Info info_of(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan) {
   Info info;
@@ -36,13 +41,12 @@ Info info_of(std::span<const StoredPlane> planes, const std::string& color_space
     frame.h_max = std::max(frame.h_max, plane.h);
     frame.v_max = std::max(frame.v_max, plane.v);
   }
-  // T.81 A.1.1: the largest factors of the picture's components, which need not include 1.
   for (const StoredPlane& plane : planes) {
     Component component;
     component.h = plane.h;
     component.v = plane.v;
-    component.rows = ceil_div(ceil_div(frame.height * static_cast<std::size_t>(plane.v), static_cast<std::size_t>(frame.v_max)), 8);
-    component.cols = ceil_div(ceil_div(frame.width * static_cast<std::size_t>(plane.h), static_cast<std::size_t>(frame.h_max)), 8);
+    component.rows = blocks_of(frame.height, plane.v, frame.v_max);
+    component.cols = blocks_of(frame.width, plane.h, frame.h_max);
     if (plane.rows != component.rows || plane.cols != component.cols) {
       throw std::invalid_argument(join("expected a plane of ", component.rows, "x", component.cols, " blocks, got ",
                                        plane.rows, "x", plane.cols));

@@ -96,12 +96,14 @@ void Operator::check_output() const {
   const std::int64_t rows = window.height / kBlockSide, cols = window.width / kBlockSide;
   const auto channels = static_cast<std::int64_t>(target_.channels.size());
   if (output_.channels != channels || output_.rows != rows || output_.cols != cols) {
-    refuse("expected memory for ", channels, " channels of ", rows, "x", cols, " blocks (in the stored picture's frame)",
-           ", got ", output_.channels, " of ", output_.rows, "x", output_.cols);
+    refuse("expected memory for ", channels, " channels of ", rows, "x", cols,
+           " blocks (in the stored picture's frame), got ", output_.channels, " of ", output_.rows, "x", output_.cols);
   }
   const bool overlaps = (channels > 1 && output_.channel_stride == 0) || (rows > 1 && output_.row_stride == 0) ||
                         (cols > 1 && output_.col_stride == 0);
-  if (overlaps) refuse("expected memory of its own for every value, got a stride of 0: pass a tensor that owns its memory");
+  if (overlaps) {
+    refuse("expected memory of its own for every value, got a stride of 0: pass a tensor that owns its memory");
+  }
   if (output_.data == nullptr && channels > 0) refuse("expected memory for the result, got a null pointer");
 }
 
