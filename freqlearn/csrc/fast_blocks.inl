@@ -213,7 +213,10 @@ bool decode_mcus(BitState& state, const std::uint8_t* data_end, const BlockSlot*
       if (mcu - slot->store_begin < slot->store_end - slot->store_begin) {
         Coefficient* const block = slot->out + (mcu - slot->store_begin) * slot->stride;
         clear(block);
-        if (slot->stored > 0) {
+        if (FREQLEARN_LIKELY(slot->stored == 63)) {  // as a constant, which takes no register
+          reached = store_coefficients(bits, *slot->ac, 63, places, block);
+          if (reached.k == 0) return false;
+        } else if (slot->stored > 0) {
           reached = store_coefficients(bits, *slot->ac, slot->stored, places, block);
           if (reached.k == 0) return false;
         }
