@@ -1,6 +1,5 @@
 """The machine and the libraries that a number was measured with."""
 
-import os
 import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 
+from freqlearn.cores import available_cores
 from freqlearn.pipelines.bench import coefficients
 from freqlearn.pipelines.bench.peers import UnavailableError
 
@@ -29,7 +29,7 @@ _PACKAGES = (
 
 def machine() -> dict[str, Any]:
     """Processor, cores, system, versions of Python and of the libraries that are measured; JSON-able."""
-    facts: dict[str, Any] = {"cpu": processor(), "cores": cores(), "python": platform.python_version()}
+    facts: dict[str, Any] = {"cpu": processor(), "cores": available_cores(), "python": platform.python_version()}
     facts["system"] = platform.system()
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
@@ -51,8 +51,3 @@ def processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,6 +13,7 @@ import torch
 
 from freqlearn.pipelines.bench.peers import Pass, UnavailableError, require
 from freqlearn.pipelines.bench.photos import Photo
+from freqlearn.pipelines.cores import torch_threads
 
 Value = TypeVar("Value")
 
@@ -108,13 +109,8 @@ def clocked(work: Callable[[], object]) -> tuple[float, float]:
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Let torch and OpenCV use that many threads, and keep libraries from warning in the middle of a table."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
     with suppress(UnavailableError):
         require("cv2", "opencv-python-headless").setNumThreads(0 if count == 1 else count)  # 0: in the caller's thread
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with torch_threads(count), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
