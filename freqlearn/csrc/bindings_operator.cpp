@@ -133,13 +133,17 @@ void bind_target(nb::module_& m) {
           },
           "channels"_a, "mean"_a, "std"_a, "tolerance"_a,
           "Channels 64 * component + 8 * v + u with their mean and std; see Target in execute.hpp for the tolerance.")
-      .def("__len__", [](const Target& target) { return target.channels.size(); })
+      .def("__len__", [](const Target& target) { return target.channels.size(); }, "How many channels.")
       // For workers that are spawned, and copies of a transform.
-      .def("__reduce__", [](nb::object self) {
-        const auto& target = nb::cast<const Target&>(self);
-        return nb::make_tuple(self.type(),
-                              nb::make_tuple(target.channels, target.mean, target.std, target.tolerance));
-      });
+      .def(
+          "__reduce__",
+          [](nb::object self) {
+            const auto& target = nb::cast<const Target&>(self);
+            return nb::make_tuple(self.type(),
+                                  nb::make_tuple(target.channels, target.mean, target.std, target.tolerance));
+          },
+          nb::sig("def __reduce__(self) -> tuple[type[Target], tuple[list[int], list[float], list[float], float]]"),
+          "What pickle needs.");
 }
 
 #define FREQLEARN_OUTPUT_DOC                                            \
