@@ -35,37 +35,36 @@ class BandRefiner {
 
   // The rest of the band from coefficient `k` on has no new coefficients: one bit for each that is not zero.
   void correct_all(Block block, std::uint64_t mask, unsigned k) {
-    for (std::uint64_t left = mask & band_ & (~std::uint64_t{0} << k); left != 0; left &= left - 1) {
-      correct(block, static_cast<unsigned>(std::countr_zero(left)));
-    }
+    correct(block, mask & band_ & (~std::uint64_t{0} << k));
   }
 
   [[nodiscard]] unsigned begin() const { return begin_; }
   [[nodiscard]] bool has_corrections(std::uint64_t mask) const { return (mask & band_) != 0; }
 
  private:
-  // One bit says whether the coefficient's magnitude has a further bit.
-  void correct(Block block, unsigned k) {
-    bits_.refill();
-    if (bits_.take(1) == 0) return;
-    Coefficient& coefficient = block[kNatural[k]];
-    // libjpeg's test, which keeps scans that repeat a bit from counting it twice.
-    if ((coefficient & (1 << low_)) != 0) return;
-    const std::int32_t value = coefficient;
-    coefficient = static_cast<Coefficient>(static_cast<std::uint32_t>(value) +
-                                           static_cast<std::uint32_t>(value >= 0 ? 1 << low_ : -(1 << low_)));
+  // For each of the coefficients one bit says whether its magnitude has a further bit. Half of the bits are ones, so
+  // nothing here branches on them.
+  void correct(Block block, std::uint64_t coefficients) {
+    constexpr unsigned kRefill = 32;
+    for (unsigned n = 0; coefficients != 0; coefficients &= coefficients - 1, ++n) {
+      if (n % kRefill == 0) bits_.refill();
+      Coefficient& coefficient = block[kNatural[static_cast<unsigned>(std::countr_zero(coefficients))]];
+      const std::int32_t value = coefficient, sign = value >> 15;
+      // Not where the bit is set already: libjpeg's test, which keeps scans that repeat a bit from counting it twice.
+      const auto bit = static_cast<std::int32_t>(bits_.take(1)) & ~(value >> low_);
+      coefficient = static_cast<Coefficient>(value + (((bit << low_) ^ sign) - sign));
+    }
   }
 
   // Corrects what lies before the place that is `zeros` zero coefficients ahead, and returns that place.
   unsigned skip_zeros(Block block, std::uint64_t mask, unsigned k, unsigned zeros) {
-    for (; k <= end_; ++k) {
-      if ((mask & bit_of(k)) != 0) {
-        correct(block, k);
-      } else if (zeros-- == 0) {
-        return k;
-      }
-    }
-    throw EntropyFault{kPastBand};
+    const std::uint64_t rest = band_ & (~std::uint64_t{0} << k);
+    std::uint64_t empty = ~mask & rest;
+    for (; zeros > 0; --zeros) empty &= empty - 1;
+    const std::uint64_t place = empty & (~empty + 1);  // its lowest bit; none at all: everything lies before it
+    correct(block, mask & rest & (place - 1));
+    if (empty == 0) throw EntropyFault{kPastBand};
+    return static_cast<unsigned>(std::countr_zero(place));
   }
 
   BitReader& bits_;
