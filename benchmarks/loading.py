@@ -26,7 +26,7 @@ from freqlearn.pipelines.bench.timing import Ratio, Timing
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 
-DCT = fl.InputSpec.preset("imagenet-448")
+DCT = fl.InputSpec.preset("imagenet-448").select(fl.ChannelSet.square(24))
 RGB = fl.InputSpec.preset("imagenet-rgb")
 WORKERS = {
     "0 workers, 1 thread": {"num_workers": 0, "num_threads": 1},
