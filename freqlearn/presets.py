@@ -118,8 +118,8 @@ def _pipeline(
         to_tensor = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(spec.mean, spec.std)]
         return v2.Compose([_ReadRGB(exif_orientation=exif_orientation), *steps, *to_tensor])
     upright = [fl.ExifOrient()] if exif_orientation else []
-    to_tensor = fl.ToFrequencyTensor(spec, tolerance=tolerance)
-    return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, to_tensor])
+    last = fl.ToFrequencyTensor(spec, tolerance=tolerance)
+    return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, last])
 
 
 class _ReadRGB(nn.Module):
