@@ -33,8 +33,8 @@ def target(
         channels: indices 64*component + 8*v + u.
         mean: of each channel, dequantised units.
         std: of each channel, the same units, positive.
-        tolerance: coefficients whose largest share of an output value is below this many dequantised units a
-            quantisation step may be left out; 0 is exact.
+        tolerance: a coefficient may be left out of all blocks if one quantisation step in every block changes no output
+            value by as much as this, in dequantised units; 0 is exact.
     """
     return _native.Target(list(channels), list(mean), list(std), tolerance)
 

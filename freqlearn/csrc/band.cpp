@@ -135,11 +135,18 @@ void Band::summarise() {
     most_blocks_ = std::max<std::size_t>(most_blocks_, span.count);
   }
   begin_ = std::min(begin_, end_);
-  float largest[8] = {};
-  for (std::size_t i = 0; i < weights_.size(); i += 8) {
-    for (std::size_t u = 0; u < 8; ++u) largest[u] = std::max(largest[u], std::abs(weights_[i + u]));
+  float most[8] = {};
+  for (const TapSpan& span : spans_) {
+    const float* weight = weights_.data() + span.weights;
+    for (std::size_t f = 0; f < frequencies_.size(); ++f) {
+      float sums[8] = {};
+      for (std::size_t block = 0; block < span.count; ++block, weight += 8) {
+        for (std::size_t u = 0; u < 8; ++u) sums[u] += std::abs(weight[u]);
+      }
+      for (std::size_t u = 0; u < 8; ++u) most[u] = std::max(most[u], sums[u]);
+    }
   }
-  std::copy(std::begin(largest), std::end(largest), largest_.begin());
+  std::copy(std::begin(most), std::end(most), influence_.begin());
 }
 
 void Band::clear() {

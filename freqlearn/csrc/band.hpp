@@ -32,9 +32,10 @@ class Band {
   // Which input blocks each output block depends on, and where its weights are: [frequency][block][input].
   [[nodiscard]] const std::vector<TapSpan>& spans() const { return spans_; }
   [[nodiscard]] const std::vector<float>& weights() const { return weights_; }
-  // The input coefficients of a block that count, and the largest weight of each of the eight.
+  // The input coefficients of a block that count, and by how much at most an output value changes where one of the eight
+  // changes by 1 in every block.
   [[nodiscard]] const std::vector<std::uint8_t>& inputs() const { return inputs_; }
-  [[nodiscard]] const std::array<double, 8>& largest() const { return largest_; }
+  [[nodiscard]] const std::array<double, 8>& influence() const { return influence_; }
   // Input blocks from the first to the last one needed, and the most that one output block needs.
   [[nodiscard]] std::size_t begin() const { return begin_; }
   [[nodiscard]] std::size_t end() const { return end_; }
@@ -56,7 +57,7 @@ class Band {
   std::vector<TapSpan> spans_;
   std::vector<float> weights_;
   std::vector<std::uint8_t> inputs_;
-  std::array<double, 8> largest_{};
+  std::array<double, 8> influence_{};
   std::size_t begin_ = 0, end_ = 0, most_blocks_ = 0;
   std::vector<double> pixel_weights_, sums_;  // one output block's
 };

@@ -85,9 +85,9 @@ std::uint64_t PlanePass::needed(const QuantTable& table, double tolerance) const
   std::uint64_t bits = 0;
   for (std::size_t v = 0; v < 8; ++v) {
     for (std::size_t u = 0; u < 8; ++u) {
-      const double share = rows_.largest()[v] * cols_.largest()[u];
-      const bool small = known && share * table[8 * v + u] < tolerance;
-      if (share > 0.0 && !small) bits |= std::uint64_t{1} << (8 * v + u);
+      const double influence = rows_.influence()[v] * cols_.influence()[u];
+      const bool small = known && influence * table[8 * v + u] < tolerance;
+      if (influence > 0.0 && !small) bits |= std::uint64_t{1} << (8 * v + u);
     }
   }
   return bits;

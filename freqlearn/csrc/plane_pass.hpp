@@ -47,8 +47,8 @@ class PlanePass {
   void add_sum(PlaneSum sum) { sums_.push_back(std::move(sum)); }
   [[nodiscard]] const std::vector<PlaneSum>& sums() const { return sums_; }
 
-  // What it needs of the plane. Coefficients whose share of every output value is zero, or below `tolerance`
-  // (dequantised) a step of the quantisation table, are not wanted. A table of zeros: not known yet.
+  // What it needs of the plane. Coefficients are not wanted that no output value depends on, or none by as
+  // much as `tolerance` for a quantisation step in every block. A table of zeros: not known yet.
   BlockRange start(const QuantTable& table, double tolerance);
 
   // A row of the range, as stored; its values go to `writer` when they are complete.

@@ -19,11 +19,9 @@ class ToFrequencyTensor(Transform):
     Args:
         spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
         dtype: of the tensor; everything is computed in float32.
-        tolerance: a coefficient whose largest possible share of a value of the result is below this much for a step of
-            its quantisation, in dequantised units, is taken as zero. 0, the default, is exact. Pictures that are made
-            much smaller have many such coefficients (docs/performance.md has errors and times).
-        memory_format: torch.contiguous_format, or torch.channels_last for a tensor whose channels lie side by side in
-            memory (as a batch in channels_last has them).
+        tolerance: a coefficient (v, u) is taken as zero in all blocks if one step of its quantisation in every block
+            changes no value of the result by as much as this, in dequantised units. 0, the default, is exact.
+            Pictures that are made much smaller have many such coefficients: docs/performance.md has errors and times.
 
     Shape:
         The result is (C, H/8, W/8) for a picture of H x W px, both multiples of 8.

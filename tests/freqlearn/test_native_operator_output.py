@@ -98,14 +98,21 @@ def test_tolerance_bounds_the_error(scaled):
     left_out = []
     for tolerance in (1e-9, 0.05, 0.5, 5.0):
         difference = np.abs(native(img, range(192), tolerance=tolerance) - exact)
-        # A coefficient that is left out has less than `tolerance` for each step that it is away from zero, and an
-        # output block depends on those of at most so many blocks.
-        blocks = np.prod([2 + -(-1.5 * whole // side) for whole, side in zip((256, 320), scaled, strict=True)])
-        steps = max(np.abs(plane).sum(axis=(2, 3)).max() for plane in img.planes)
-        assert difference.max() <= tolerance * blocks * steps + FLOAT32
+        # Each coefficient that is left out changes a value by less than `tolerance` for a step in every block.
+        steps = max(np.abs(plane).max(axis=(0, 1)).sum() for plane in img.planes)
+        assert difference.max() <= tolerance * steps + FLOAT32
         left_out.append(difference.max() > FLOAT32)
     assert not left_out[0]
     assert left_out[-1]
+
+
+def test_tolerance_never_takes_the_mean_of_a_picture_that_is_made_much_smaller():
+    img = make_image((1200, 1600), YCBCR_420)
+    img = img.with_plan(img.plan.resize(64, 64))
+    exact = native(img, [0, 64, 128])
+    assert min(img.quant_tables[0][0, 0], img.quant_tables[1][0, 0]) > 1
+    close = native(img, [0, 64, 128], tolerance=1.0)
+    assert np.abs(close - exact).max() < 0.1 * np.abs(exact).max()
 
 
 def test_tolerance_of_more_than_everything_leaves_nothing():
