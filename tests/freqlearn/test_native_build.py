@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,9 @@ Configure = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def configure(tmp_path) -> Configure:
     """`configure(**environment)`: CMake's first step, always in the same folder."""
-    cmake, ninja, make = (shutil.which(name) for name in ("cmake", "ninja", "make"))
+    beside_python = str(Path(sys.executable).parent)  # where pip put it, also if nobody activated the environment
+    cmake = shutil.which("cmake", path=beside_python) or shutil.which("cmake")
+    ninja, make = shutil.which("ninja"), shutil.which("make")
     if not cmake or not (ninja or make) or not shutil.which("c++"):
         pytest.skip("needs cmake, c++, and ninja or make")
     generator = ["-G", "Ninja" if ninja else "Unix Makefiles", f"-DCMAKE_MAKE_PROGRAM={ninja or make}"]
