@@ -197,6 +197,8 @@ Raises:
 
 NB_MODULE(_native, m) {
   m.doc() = "JPEG files to quantised DCT coefficients.";
+  // What a program still holds when it ends (a loader in a reference cycle) is no leak that a user should read of.
+  nb::set_leak_warnings(false);
   nb::register_exception_translator(
       [](const std::exception_ptr& pointer, void*) {
         try {
