@@ -12,11 +12,18 @@ namespace {
 
 constexpr std::size_t kGranularity = 64 << 10, kSmallestKept = 64 << 10, kLargestKept = 16 << 20;
 constexpr std::size_t kKeptBytes = 64 << 20, kKeptPieces = 32;
-// One of the first-level cache's lines, so that no block lies in three.
+// A cache line, so that no block lies in three.
 constexpr std::align_val_t kAlignment{64};
 
-// Sanitizers and valgrind see what is done to freed memory only if it is freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(FREQLEARN_NO_REUSE)
+// A sanitizer sees what is done to memory that nobody owns only if it is freed.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FREQLEARN_ADDRESS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define FREQLEARN_ADDRESS_SANITIZER
+#endif
+#if defined(FREQLEARN_ADDRESS_SANITIZER)
 constexpr bool kReuse = false;
 #else
 constexpr bool kReuse = true;
