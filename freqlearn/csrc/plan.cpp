@@ -28,7 +28,7 @@ void check_axis(const char* axis, std::int64_t size, std::int64_t box, std::int6
   if (!is_near(window) || window_size < 1 || window_size > kFarthest) {
     refuse("expected a window of 1 to ", kFarthest, " ", axis, ", got ", window_size, " from ", window);
   }
-  if (visible_size == 0) return;
+  if (visible_size == 0 && is_near(visible)) return;
   if (!is_near(visible) || visible_size < 0 || visible_size > kFarthest || visible < 0 ||
       visible + visible_size > scaled || visible < window || visible + visible_size > window + window_size) {
     refuse("expected a visible part within the window (", window_size, " from ", window, ") and the resized crop (",

@@ -224,6 +224,7 @@ BOX = Box(0, 0, 64, 88)
         ({"visible": Box(0, 0, 65, 88)}, "expected a visible part within the window"),
         ({"visible": Box(-8, 0, 64, 88)}, "expected a visible part within the window"),
         ({"visible": Box(0, 0, -8, 88)}, "expected a visible part within the window"),
+        ({"visible": Box(-(2**63), 0, 0, 88)}, "expected a visible part within the window"),
     ],
     ids=str,
 )

@@ -16,7 +16,7 @@ files="$(ls tests/assets/*.jpg tests/assets/*.mpo $native/seeds/*.jpg)"
 
 # An input of a few kB has no business with more memory than this.
 export ASAN_OPTIONS=max_allocation_size_mb=64:hard_rss_limit_mb=768:quarantine_size_mb=16:detect_leaks=1:handle_abort=1
-export UBSAN_OPTIONS=print_stacktrace=1
+export UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
 case $kind in
 mutations)
     fuzz=$(tests/native/build.sh asan fuzz)
