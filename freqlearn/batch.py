@@ -10,10 +10,11 @@ import torch
 from torch.utils.data import get_worker_info
 
 from freqlearn import _native
-from freqlearn.batch_run import DTYPES, Pipeline, Run, path_of
+from freqlearn.batch_run import Pipeline, Run, path_of
 from freqlearn.collating import Key, Samples
 from freqlearn.cores import available_cores
 from freqlearn.indexing import integer
+from freqlearn.native_operator import DTYPES
 
 OnError = Literal["raise", "replace"]
 

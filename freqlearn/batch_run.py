@@ -14,8 +14,6 @@ from freqlearn.errors import ImageError
 from freqlearn.image import DCTImage
 from freqlearn.transforms.frequency import ToFrequencyTensor
 
-# What the native operator writes.
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # What a file that cannot be read raises; anything else is a mistake in the program.
 UNREADABLE = (ImageError, OSError)
 
@@ -79,7 +77,8 @@ class Run:
 
         Args:
             pool: Whose threads help the calling one.
-            allocate: (H/8, W/8) of the images as transformed -> (N, C, H/8, W/8) tensor of one of `DTYPES`, not filled.
+            allocate: (H/8, W/8) of the images as transformed -> (N, C, H/8, W/8) tensor of one of
+                `native_operator.DTYPES`, not filled.
 
         Returns:
             That tensor; undefined at the places in `errors`.
@@ -148,7 +147,9 @@ class Run:
 
 def _write_to(jobs: _native.Batch, images: torch.Tensor) -> None:
     (n, c, h, w), (along_n, along_c, along_h, along_w) = images.shape, images.stride()
-    jobs.write_to(images.data_ptr(), str(images.dtype)[6:], (n, c, h, w), (along_n, along_c, along_h, along_w))
+    jobs.write_to(
+        images.data_ptr(), native_operator.DTYPES[images.dtype], (n, c, h, w), (along_n, along_c, along_h, along_w)
+    )
 
 
 def _add(jobs: _native.Batch, place: int, img: DCTImage) -> None:

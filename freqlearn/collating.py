@@ -5,7 +5,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils.data._utils.collate import collate, default_collate_fn_map
+from torch.utils.data import default_collate
 
 Key = int | str
 
@@ -50,8 +50,9 @@ class Samples:
         """
         if not self._nested:
             return images
-        samples = [_with(self._items[origin], self._image_key, _HERE) for origin in origins]
-        return collate(samples, collate_fn_map={_Here: lambda *_, **__: images, **default_collate_fn_map})
+        # A number holds the pictures' place meanwhile: default_collate does not know what they are.
+        batch = default_collate([_with(self._items[origin], self._image_key, 0) for origin in origins])
+        return _with(batch, self._image_key, images)
 
     def _source(self, index: int, item: Any) -> Any:
         if _is_sample(item) != self._nested:
@@ -70,13 +71,6 @@ class Samples:
                 f"expected samples with an image at {self._image_key!r}, got a {got} at index {index}: image_key says "
                 "where the image is"
             ) from error
-
-
-class _Here:
-    """Stands for the picture in a sample that is collated."""
-
-
-_HERE = _Here()
 
 
 def _is_sample(item: Any) -> bool:

@@ -20,7 +20,8 @@ from freqlearn.plan import Plan
 if TYPE_CHECKING:
     from freqlearn.image import DCTImage
 
-_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+"""What the operator writes, and what C++ calls it."""
 _Stage: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int]
 
 
@@ -82,7 +83,7 @@ def execute_image(
         ValueError: if the plan's output is not whole blocks, or the planes have other colours.
     """
     rows, cols = img.plan.output_blocks
-    written = dtype if dtype in _DTYPES else torch.float32
+    written = dtype if dtype in DTYPES else torch.float32
     if memory_format == torch.channels_last:
         out = torch.empty((rows, cols, len(target)), dtype=written).permute(2, 0, 1)
     else:
@@ -167,12 +168,12 @@ def execute_planes(
 
 
 def _dtype(out: torch.Tensor) -> str:
-    if out.device.type != "cpu" or out.dtype not in _DTYPES or out.requires_grad:
+    if out.device.type != "cpu" or out.dtype not in DTYPES or out.requires_grad:
         raise TypeError(
-            f"expected a tensor of {', '.join(_DTYPES.values())} on the CPU that needs no gradient, got {out.dtype} on "
+            f"expected a tensor of {', '.join(DTYPES.values())} on the CPU that needs no gradient, got {out.dtype} on "
             f"{out.device}" + (" with requires_grad" if out.requires_grad else "")
         )
-    return _DTYPES[out.dtype]
+    return DTYPES[out.dtype]
 
 
 def _three(values: Sequence[int]) -> tuple[int, int, int]:
