@@ -10,11 +10,12 @@ import torch
 from torch.utils.data import get_worker_info
 
 from freqlearn import _native
-from freqlearn.batch_run import Pipeline, Run, path_of
+from freqlearn.batch_run import Run, path_of
 from freqlearn.collating import Key, Samples
 from freqlearn.cores import available_cores
 from freqlearn.indexing import integer
 from freqlearn.native_operator import DTYPES
+from freqlearn.transforms.pipeline import Pipeline
 
 OnError = Literal["raise", "replace"]
 

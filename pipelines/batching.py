@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from freqlearn.batch import BatchDecoder
-from freqlearn.batch_run import Pipeline
 from freqlearn.image import DCTImage
 from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset
 from freqlearn.transforms import ReadDCT
+from freqlearn.transforms.pipeline import Pipeline
 
 
 class PlannedDataset(SeededDataset):
@@ -24,18 +24,14 @@ class PlannedDataset(SeededDataset):
         """
         super().__init__(images.folder, seed=images.seed)
         self.images = images
-        pipeline = Pipeline(images.transform)
+        self.pipeline = Pipeline(images.transform)
         # Only with ReadDCT the path may stand for the bytes, and the picture knows where it comes from.
-        if type(next(iter(pipeline.steps), None)) is not ReadDCT:
+        if type(next(iter(self.pipeline.steps), None)) is not ReadDCT:
             raise TypeError("expected ReadDCT as the transform's first step")
-        self.steps, self.last = pipeline.steps, pipeline.last
 
     def sample(self, index: int) -> tuple[DCTImage, int]:
         """The planned picture and the label of the file at `index`."""
-        picture: Any = self.images.folder.path(index)
-        for step in self.steps:
-            picture = step(picture)
-        return picture, int(self.images.folder.labels[index])
+        return self.pipeline.plan(self.images.folder.path(index)), int(self.images.folder.labels[index])
 
     def name(self, index: int) -> str:
         """The file's path."""
@@ -51,7 +47,7 @@ class PlansToBatch:
 
     def __init__(self, dataset: PlannedDataset, *, num_threads: int | None = None) -> None:
         """Decode for a dataset, on `num_threads` threads a process; None as of BatchDecoder."""
-        self.decoder = BatchDecoder(dataset.last, num_threads=num_threads)
+        self.decoder = BatchDecoder(dataset.pipeline.last, num_threads=num_threads)
 
     def __call__(self, samples: Sequence[tuple[DCTImage, int]]) -> Any:
         """Decode a batch.
