@@ -5,11 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from freqlearn.pipelines.bench.geometry import MEAN, STD, Geometry
-from freqlearn.pipelines.bench.peers import Pass, require
+from freqlearn.pipelines.bench.geometry import MEAN, RATIO, SCALE, STD, Geometry
+from freqlearn.pipelines.bench.peers import BATCH, Pass, require
 from freqlearn.pipelines.bench.photos import Photo
-
-BATCH = 64
 
 
 def dali(geometry: Geometry, *, num_threads: int = 1) -> Pass:
@@ -52,9 +50,7 @@ def _pipeline(module: Any, geometry: Geometry, num_threads: int) -> Any:
     with pipeline:
         jpegs = fn.external_source(name="jpegs", dtype=types.UINT8, ndim=1)
         if geometry.resize_px is None:
-            part = fn.decoders.image_random_crop(
-                jpegs, output_type=rgb, random_area=[0.08, 1.0], random_aspect_ratio=[3 / 4, 4 / 3]
-            )
+            part = fn.decoders.image_random_crop(jpegs, output_type=rgb, random_area=SCALE, random_aspect_ratio=RATIO)
             resized = fn.resize(part, size=[size, size], interp_type=types.INTERP_LINEAR, antialias=True)
             mirror = fn.random.coin_flip(probability=0.5)
         else:

@@ -1,13 +1,16 @@
 """What is done to a photo between decoding and the network, for peers to do in their own way."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torchvision.transforms import v2
+from torchvision.transforms import RandomResizedCrop, v2
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+# torchvision's of RandomResizedCrop: part of the area, width by height.
+SCALE, RATIO = [0.08, 1.0], [3 / 4, 4 / 3]
+
+_PIXEL = torch.zeros(1, 1, 1, dtype=torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ class Geometry:
         """
         height, width = size_px
         if self.resize_px is None:
-            drawn = _RANDOM_RESIZED_CROP.make_params([_PIXEL.expand(1, height, width)])
-            return drawn["top"], drawn["left"], drawn["height"], drawn["width"]
+            return RandomResizedCrop.get_params(_PIXEL.expand(1, height, width), SCALE, RATIO)
         side = min(height, width) * self.size_px / self.resize_px
         side_px = round(side)
         return (height - side_px) // 2, (width - side_px) // 2, side_px, side_px
@@ -45,10 +47,6 @@ class Geometry:
     def flipped(self) -> bool:
         """Whether to mirror: torchvision's draw, after that of the box."""
         return self.resize_px is None and bool(torch.rand(1) < 0.5)
-
-
-_RANDOM_RESIZED_CROP: Any = v2.RandomResizedCrop(8)
-_PIXEL = torch.zeros(1, 1, 1, dtype=torch.uint8)
 
 
 def to_standardised() -> list[torch.nn.Module]:

@@ -29,8 +29,8 @@ _PACKAGES = (
 
 def machine() -> dict[str, Any]:
     """Processor, cores, system, versions of Python and of the libraries that are measured; JSON-able."""
-    facts: dict[str, Any] = {"cpu": processor(), "cores": available_cores(), "python": platform.python_version()}
-    facts["system"] = platform.system()
+    facts: dict[str, Any] = {"cpu": processor(), "cores": available_cores()}
+    facts |= {"system": platform.system(), "python": platform.python_version()}
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
     versions = {}

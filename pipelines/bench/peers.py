@@ -11,6 +11,9 @@ from freqlearn.pipelines.bench.photos import Photo
 Pass: TypeAlias = Callable[[Sequence[Photo]], object]
 """Works through photos once, one after the other; what it returns is thrown away."""
 
+BATCH = 64
+"""Photos a batch, for passes that work in batches."""
+
 
 class UnavailableError(Exception):
     """A peer that cannot be measured here; the message says why, and what to install."""

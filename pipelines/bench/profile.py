@@ -30,8 +30,8 @@ def steps(seed: int = 0) -> dict[str, Pass]:
     calls: dict[str, Callable[[bytes], Any]] = {HEADERS: fl.read_info, CHECK: fl.read_dct, PLAN: planning}
     passes = {name: each(lambda photo, call=call: call(photo.data)) for name, call in calls.items()}  # type: ignore[misc]
     plans = _Plans(planning, seed)
-    passes[ONE] = native_call(fl.ChannelSet.of([0]), plans)
-    passes[NATIVE] = native_call(CHANNELS["DCT-24"], plans)
+    passes[ONE] = _native_call(fl.ChannelSet.of([0]), plans)
+    passes[NATIVE] = _native_call(CHANNELS["DCT-24"], plans)
     full = transform(spec("DCT-24", GEOMETRY), GEOMETRY)
     passes[FULL] = each(lambda photo: full(photo.data))
     passes[DECODE] = each(lambda photo: fl.read_dct(photo.data, decoder="native").planes)
@@ -52,7 +52,7 @@ def instruction_sets(seed: int = 0) -> dict[str, Pass]:
     plans = _Plans(_planning(), seed)
     for channels in ("DCT-24", "DCT-192"):
         passes |= {
-            f"{channels}, {name}": native_call(CHANNELS[channels], plans, instruction_set=name) for name in found
+            f"{channels}, {name}": _native_call(CHANNELS[channels], plans, instruction_set=name) for name in found
         }
     return passes
 
@@ -86,7 +86,7 @@ class _Plans:
         return self.drawn[photo]
 
 
-def native_call(channels: fl.ChannelSet, plans: _Plans, *, instruction_set: str | None = None) -> Pass:
+def _native_call(channels: fl.ChannelSet, plans: _Plans, *, instruction_set: str | None = None) -> Pass:
     """From bytes and plan to the tensor, which is always the same one."""
     target = native_operator.target(channels.indices, [0.0] * len(channels), [1.0] * len(channels))
     side = GEOMETRY.size_px // 8

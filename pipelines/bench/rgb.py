@@ -18,13 +18,6 @@ TORCHVISION, TORCHCODEC = "torchvision tensors", "TorchCodec"
 SIMPLEJPEG, SIMPLEJPEG_SCALED = "simplejpeg + OpenCV", "simplejpeg scaled + OpenCV"
 DALI = "DALI on the CPU"
 
-_BY_NAME: dict[str, Callable[[Geometry], Pass]] = {}
-
-
-def peer(name: str, geometry: Geometry) -> Peer:
-    """One of the names above, doing this geometry; the size stands in the row's name."""
-    return Peer(row(name, geometry.size_px), partial(_BY_NAME[name], geometry))
-
 
 def row(name: str, size_px: int) -> str:
     """What tables call a peer that makes RGB of that size."""
@@ -91,7 +84,7 @@ def _simplejpeg(geometry: Geometry, *, scaled: bool = False) -> Pass:
     return each(lambda photo: work(photo.data))
 
 
-_BY_NAME |= {
+_BY_NAME: dict[str, Callable[[Geometry], Pass]] = {
     PILLOW: _pillow,
     PILLOW_DRAFT: _pillow_draft,
     TORCHVISION: _torchvision,
@@ -100,3 +93,8 @@ _BY_NAME |= {
     SIMPLEJPEG_SCALED: partial(_simplejpeg, scaled=True),
     DALI: dali,
 }
+
+
+def peer(name: str, geometry: Geometry) -> Peer:
+    """One of the names above, doing this geometry; the size stands in the row's name."""
+    return Peer(row(name, geometry.size_px), partial(_BY_NAME[name], geometry))

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from freqlearn.pipelines.bench import floor, profile, rgb
-from freqlearn.pipelines.bench.dali import BATCH
 from freqlearn.pipelines.bench.machine import machine
 from freqlearn.pipelines.bench.memory import high_water
 from freqlearn.pipelines.bench.networks import measure_networks
-from freqlearn.pipelines.bench.peers import UnavailableError, made, readable
+from freqlearn.pipelines.bench.peers import BATCH, UnavailableError, made, readable
 from freqlearn.pipelines.bench.photos import Photo, load, mosaics
 from freqlearn.pipelines.bench.timing import measure, threads
 from freqlearn.pipelines.bench.workloads import DCT_24, DCTNET, Workload, workloads

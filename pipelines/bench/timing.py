@@ -84,6 +84,7 @@ def measure(
     timings = {name: Timing() for name in passes}
     names = list(passes)
     for number in range(rounds):
+        gc.collect()
         turn = number % len(names) if names else 0
         for name in names[turn:] + names[:turn]:
             progress(f"round {number + 1} of {rounds}: {name}")
@@ -96,7 +97,6 @@ def measure(
 
 def clocked(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds on the wall and seconds computed of a call, without the garbage collector's."""
-    gc.collect()
     gc.disable()
     try:
         cpu, wall = time.process_time(), time.perf_counter()

@@ -9,10 +9,10 @@ import torch
 
 import freqlearn as fl
 from freqlearn.pipelines.bench import coefficients, rgb
-from freqlearn.pipelines.bench.dali import BATCH, dali
+from freqlearn.pipelines.bench.dali import dali
 from freqlearn.pipelines.bench.dctnet import dctnet
 from freqlearn.pipelines.bench.geometry import Geometry
-from freqlearn.pipelines.bench.peers import Pass, Peer, each
+from freqlearn.pipelines.bench.peers import BATCH, Pass, Peer, each
 from freqlearn.pipelines.bench.photos import Photo
 
 CHANNELS = {"DCT-24": fl.ChannelSet.square(24), "DCT-48": fl.ChannelSet.square(48), "DCT-192": fl.ChannelSet.all()}
@@ -65,7 +65,7 @@ def workloads(*, threads: Sequence[int] = (1, 2)) -> list[Workload]:
             "batches",
             f"Training transform in batches of {BATCH}, by threads",
             _batches(threads),
-            _batch_row(threads[-1]),
+            batch_row(threads[-1]),
             batches=True,
         ),
         Workload(
@@ -134,8 +134,13 @@ def _large(geometry: Geometry) -> list[Peer]:
     ]
 
 
-def _batch_row(count: int) -> str:
-    return f"freqlearn.BatchDecoder, DCT-24, {count} thread{'s' if count > 1 else ''}"
+def batch_row(count: int) -> str:
+    """What tables call batches that so many threads decode."""
+    return f"freqlearn.BatchDecoder, DCT-24, {_threads(count)}"
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _batches(threads: Sequence[int]) -> list[Peer]:
@@ -151,12 +156,9 @@ def _batches(threads: Sequence[int]) -> list[Peer]:
         return run
 
     return [
-        *(Peer(_batch_row(count), partial(ours, count)) for count in threads),
+        *(Peer(batch_row(count), partial(ours, count)) for count in threads),
         *(
-            Peer(
-                f"{rgb.row(rgb.DALI, 224)}, {count} thread{'s' if count > 1 else ''}",
-                partial(dali, Geometry(224), num_threads=count),
-            )
+            Peer(f"{rgb.row(rgb.DALI, 224)}, {_threads(count)}", partial(dali, Geometry(224), num_threads=count))
             for count in threads
         ),
     ]

@@ -21,11 +21,12 @@ from freqlearn.pipelines.bench.photos import Photo, load, mosaics
 from freqlearn.pipelines.bench.report import sections
 from freqlearn.pipelines.bench.running import whole_batches
 from freqlearn.pipelines.bench.timing import Ratio, Timing, measure
-from freqlearn.pipelines.bench.workloads import spec, workloads
+from freqlearn.pipelines.bench.workloads import DCT_24, DCTNET, spec, workloads
 from freqlearn.pipelines.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 MakeJpeg = Callable[..., bytes]
+DRAWING_AS_TORCHVISION = (rgb.PILLOW, rgb.PILLOW_DRAFT, rgb.TORCHVISION, rgb.TORCHCODEC, rgb.SIMPLEJPEG)
 
 
 @pytest.fixture(scope="module")
@@ -175,15 +176,21 @@ def test_symbols_are_those_of_a_sequential_scan(photos: list[Photo]) -> None:
 
 def test_chains_take_time() -> None:
     needs_compiler()
-    assert all(0 < link < 1000 for link in floor.nanoseconds().values())
+    measured = floor.nanoseconds()
+    assert set(measured) == {"addition", "lookup"}
+    assert min(measured.values()) > 0
 
 
 @pytest.mark.filterwarnings("ignore:The image decoding and encoding capabilities:DeprecationWarning")
-@pytest.mark.parametrize("name", [rgb.PILLOW, rgb.PILLOW_DRAFT, rgb.TORCHVISION, rgb.TORCHCODEC, rgb.SIMPLEJPEG])
+@pytest.mark.parametrize(
+    "name",
+    [*(rgb.row(name, 224) for name in DRAWING_AS_TORCHVISION), DCTNET],
+)
 def test_peers_draw_the_same_boxes_and_flips_as_ours(name: str, photos: list[Photo]) -> None:
     (training,) = [workload for workload in workloads() if workload.key == "training"]
+    peers = {peer.name: peer for peer in training.peers}
     states = []
-    for peer in (training.peers[0], rgb.peer(name, Geometry(224))):
+    for peer in (peers[DCT_24], peers[name]):
         passes, missing = made([peer])
         if missing:
             pytest.skip(str(missing))
@@ -238,6 +245,14 @@ def test_the_command_prints_tables_and_writes_every_round(
     assert page.main(["page.md"]) == 0
     assert tables["coefficients"].markdown() in Path("page.md").read_text()
     assert "no result for training: run python -m benchmarks.speed" in capsys.readouterr().out
+
+
+def test_the_summary_names_the_threads_that_were_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--parts", "batches", "--files", "3", "--rounds", "1", "--no-progress"]
+    assert main(["bench", str(folder), *options, "--threads", "3"]) == 0
+    assert "freqlearn.BatchDecoder, DCT-24, 3 threads against 1" in capsys.readouterr().out
+    assert main(["bench", str(folder), *options, "--threads", "1"]) == 0
+    assert " against 1" not in capsys.readouterr().out, "there is nothing to compare"
 
 
 def test_photos_that_nobody_reads_are_named_and_nothing_crashes(
