@@ -7,20 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jpeg_builder import NAMED_SAMPLINGS
 from PIL import Image
-
-# (h, v) per component, by the names that photographers use.
-SAMPLINGS = {
-    "4:4:4": ((1, 1), (1, 1), (1, 1)),
-    "4:2:2": ((2, 1), (1, 1), (1, 1)),
-    "4:2:0": ((2, 2), (1, 1), (1, 1)),
-    "4:4:0": ((1, 2), (1, 1), (1, 1)),
-    "4:1:1": ((4, 1), (1, 1), (1, 1)),
-    "4:1:0": ((4, 2), (1, 1), (1, 1)),
-    "3x1": ((3, 1), (1, 1), (1, 1)),
-    "2x2,1x2": ((2, 2), (1, 2), (1, 2)),
-    "gray": ((1, 1),),
-}
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +45,7 @@ def photo_like() -> Callable[..., np.ndarray]:
 def make_jpeg(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
     """`make_jpeg(height, width, ...)`: the bytes of a photo-like JPEG file.
 
-    Options: seed, quality, sampling (a key of SAMPLINGS), progressive, optimise, restart_mcus (interval, 0: none),
+    Options: seed, quality, sampling (of NAMED_SAMPLINGS), progressive, optimise, restart_mcus (interval, 0: none),
     exif (bytes), pixels (an array instead of the photo-like one). libjpeg-turbo writes it, through Pillow, or through
     jpeglib for the samplings that Pillow has no name for (those are baseline without restart intervals).
     """
@@ -92,7 +80,7 @@ def make_jpeg(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
         jpeglib = pytest.importorskip("jpeglib")
         image = jpeglib.from_spatial(array)
         # jpeglib counts (v, h).
-        image.samp_factor = tuple((v, h) for h, v in SAMPLINGS[sampling])
+        image.samp_factor = tuple((v, h) for h, v in NAMED_SAMPLINGS[sampling])
         path = folder / "made.jpg"
         image.write_spatial(str(path), qt=quality)
         return path.read_bytes()

@@ -8,13 +8,13 @@ import threading
 import numpy as np
 import pytest
 import scipy.fft
+from jpeg_builder import NAMED_SAMPLINGS
 from PIL import Image, ImageOps
 
 import freqlearn as fl
 from freqlearn import decoders
 from freqlearn.plan import Plan
 
-SAMPLINGS = ["4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "4:1:0", "3x1", "2x2,1x2", "gray"]
 # Measured on all samplings, noise and photos: libjpeg rounds samples, chroma and colour in turn, we round once.
 LEVELS = 3
 
@@ -41,7 +41,7 @@ def image(jpeg):
     return fl.read_dct(jpeg)
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("sampling", NAMED_SAMPLINGS)
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (17, 9), (45, 67)], ids=str)
 def test_planes_and_tables_are_the_file_s(sampling, size, make_jpeg, read_planes):
     data = make_jpeg(*size, sampling=sampling, quality=72)
@@ -188,7 +188,7 @@ def test_rgb_coefficients_become_ycbcr(photo_like):
     assert np.abs(image.to_rgb() - pillow_rgb(file.getvalue())).max() <= 1
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("sampling", NAMED_SAMPLINGS)
 @pytest.mark.parametrize("kind", ["photo", "noise"])
 def test_to_rgb_is_libjpeg_s_picture(sampling, kind, make_jpeg):
     rng = np.random.default_rng(5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jpeg_builder import BASELINE, PROGRESSIVE, Scan, build
+from jpeg_builder import BASELINE, NAMED_SAMPLINGS, PROGRESSIVE, Scan, build
 from operator_checks import FLOAT32, make_image, native, reference, unwritten, with_steps
 
 import freqlearn as fl
@@ -12,21 +12,11 @@ from freqlearn import _native, native_operator
 
 ALL = tuple(range(192))
 SETS = _native.instruction_sets()
-SAMPLINGS = {
-    "4:4:4": ((1, 1), (1, 1), (1, 1)),
-    "4:2:2": ((2, 1), (1, 1), (1, 1)),
-    "4:2:0": ((2, 2), (1, 1), (1, 1)),
-    "4:4:0": ((1, 2), (1, 1), (1, 1)),
-    "4:1:1": ((4, 1), (1, 1), (1, 1)),
-    "4:1:0": ((4, 2), (1, 1), (1, 1)),
-    "3x1": ((3, 1), (1, 1), (1, 1)),
-    "2x2,1x2": ((2, 2), (1, 2), (1, 2)),
+SAMPLINGS = NAMED_SAMPLINGS | {
     "3:2": ((3, 3), (2, 2), (1, 2)),
     "chroma finer": ((1, 1), (2, 2), (2, 1)),
-    "gray": ((1, 1),),
     "gray 2x2": ((2, 2),),
 }
-TURNS = ["crop", "hflip", "vflip", "transpose", "contrast"]
 GEOMETRY = [
     ("crop", "resize"),
     ("crop", "resize", "hflip"),

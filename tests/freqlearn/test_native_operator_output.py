@@ -207,9 +207,6 @@ def test_a_plan_for_a_picture_of_another_size_is_refused(make_jpeg):
         native_operator.execute(img.jpeg, plan, target, torch.empty(1, 8, 10), max_pixels=10**6)
 
 
-BOX = Box(0, 0, 64, 88)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

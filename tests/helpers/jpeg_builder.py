@@ -14,6 +14,18 @@ import numpy as np
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+# (h, v) per component, by the names that photographers use.
+NAMED_SAMPLINGS = {
+    "4:4:4": ((1, 1), (1, 1), (1, 1)),
+    "4:2:2": ((2, 1), (1, 1), (1, 1)),
+    "4:2:0": ((2, 2), (1, 1), (1, 1)),
+    "4:4:0": ((1, 2), (1, 1), (1, 1)),
+    "4:1:1": ((4, 1), (1, 1), (1, 1)),
+    "4:1:0": ((4, 2), (1, 1), (1, 1)),
+    "3x1": ((3, 1), (1, 1), (1, 1)),
+    "2x2,1x2": ((2, 2), (1, 2), (1, 2)),
+    "gray": ((1, 1),),
+}
 
 
 def _zigzag() -> list[int]:
