@@ -5,16 +5,16 @@ import sys
 
 from benchmarks.photos import sample_folder
 
-PHOTOS = ("parity", "geometry")
+PHOTOS = ("parity", "geometry", "tolerance", "loading")
 
 
 def commands() -> list[list[str]]:
-    """The benchmarks to run here; those that compare photos only where there are some."""
+    """The benchmarks to run here; those that need photos only where there are some."""
     photos = sample_folder()
-    compared = [[f"benchmarks.{name}", str(photos)] for name in PHOTOS] if photos else []
-    if not compared:
-        print(f"FREQLEARN_DATA names no folder of photos: {' and '.join(PHOTOS)} are left out\n")
-    return [*compared, ["benchmarks.speed"], ["benchmarks.models"], ["benchmarks.planted"]]
+    of_photos = [[f"benchmarks.{name}", str(photos)] for name in PHOTOS] if photos else []
+    if not of_photos:
+        print(f"FREQLEARN_DATA names no folder of photos: {', '.join(PHOTOS)} are left out\n")
+    return [*of_photos, ["benchmarks.speed"], ["benchmarks.models"], ["benchmarks.planted"]]
 
 
 def main() -> int:

@@ -3,15 +3,15 @@
 import os
 from pathlib import Path
 
-SUFFIXES = {".jpg", ".jpeg"}
+from freqlearn.pipelines.bench import photos
 
 
 def jpeg_files(folder: Path) -> list[Path]:
     """All JPEG files of a folder and its folders, by name; ends the program if there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise SystemExit(f"{folder} holds no .jpg or .jpeg file")
-    return files
+    try:
+        return photos.jpeg_files(folder)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
 
 
 def sample_folder() -> Path | None:

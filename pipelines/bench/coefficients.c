@@ -1,6 +1,6 @@
 /* libjpeg as a peer of `freqlearn bench`: all coefficients of a file, by jpeg_read_coefficients.
 
-   Compiled at run time by freqlearn.pipelines.bench.libjpeg, with the libjpeg that the machine has. */
+   Compiled at run time by freqlearn.pipelines.bench.coefficients, with the libjpeg that the machine has. */
 
 #include <stdio.h>
 

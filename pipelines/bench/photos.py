@@ -36,6 +36,18 @@ class Photo:
         return cls(path, data, torch.frombuffer(bytearray(data), dtype=torch.uint8))
 
 
+def jpeg_files(folder: Path) -> list[Path]:
+    """All JPEG files of a folder and its folders, by name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise ValueError(f"{folder}: no JPEG file in it or its folders ({', '.join(sorted(SUFFIXES))})")
+    return files
+
+
 def load(folder: Path, *, count: int, max_bytes: int) -> list[Photo]:
     """Photos of a folder and its folders, evenly spread over their names.
 
@@ -47,11 +59,9 @@ def load(folder: Path, *, count: int, max_bytes: int) -> list[Photo]:
     Raises:
         ValueError: If there is no JPEG file.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    jpegs = [path for path in files if path.stat().st_size > 0]
-    if not jpegs:
-        raise ValueError(f"{folder}: no JPEG file in it or its folders ({', '.join(sorted(SUFFIXES))})")
-    chosen = _spread(jpegs, count)
+    chosen = _spread([path for path in jpeg_files(folder) if path.stat().st_size > 0], count)
+    if not chosen:
+        raise ValueError(f"{folder}: its JPEG files are all empty")
     mean_bytes = sum(path.stat().st_size for path in chosen) / len(chosen)
     return [Photo.read(path) for path in _spread(chosen, max(4, int(max_bytes / mean_bytes)))]
 
