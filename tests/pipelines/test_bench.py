@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torchvision.transforms import v2
 
 import freqlearn as fl
-from freqlearn.pipelines.bench import coefficients, floor, rgb
+from freqlearn.pipelines.bench import coefficients, floor, networks, rgb
 from freqlearn.pipelines.bench.compiling import compile_c
 from freqlearn.pipelines.bench.geometry import Geometry
 from freqlearn.pipelines.bench.peers import Pass, Peer, UnavailableError, each, made, readable, require
@@ -276,6 +277,20 @@ def test_photos_that_nobody_reads_are_named_and_nothing_crashes(
 def test_mistakes_are_named(options: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(folder), *options]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_networks_are_timed_in_every_round_and_their_work_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tiny() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1000))
+
+    monkeypatch.setattr(networks, "_candidates", lambda: {"tiny": (tiny, (3, 8, 8))})
+    rows = networks.measure_networks(rounds=3, batch_size=2)
+    assert rows[0]["device"] == "CPU"
+    for row in rows:
+        assert row["gmacs"] == pytest.approx((3 * 4 * 8 * 8 + 4 * 1000) / 1e9)
+        assert [len(row["forward_ms"]), len(row["step_ms"])] == [3, 3]
+    (table,) = sections({"workloads": {}, "networks": rows})
+    assert [row[""] for row in table.rows] == [f"tiny, {row['device']}" for row in rows]
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
