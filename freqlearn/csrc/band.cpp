@@ -27,17 +27,12 @@ DctMatrix transposed(const DctMatrix& matrix) {
   return result;
 }
 
-const DctMatrix& transposed_dct_matrix() {
-  static const DctMatrix matrix = transposed(dct_matrix());
-  return matrix;
-}
+// Not at first use: see cpu.cpp.
+const DctMatrix kDct = make_dct_matrix(), kTransposedDct = transposed(kDct);
 
 }  // namespace
 
-const DctMatrix& dct_matrix() {
-  static const DctMatrix matrix = make_dct_matrix();
-  return matrix;
-}
+const DctMatrix& dct_matrix() { return kDct; }
 
 std::size_t Band::place(int frequency) const {
   return static_cast<std::size_t>(std::find(frequencies_.begin(), frequencies_.end(), frequency) -
@@ -85,13 +80,13 @@ void Band::build_resized(const Kernels& kernels) {
   double forward[64] = {};
   for (std::size_t p = 0; p < 8; ++p) {
     for (std::size_t f = 0; f < frequencies_.size(); ++f) {
-      forward[8 * p + f] = sign(f) * dct_matrix()[static_cast<std::size_t>(frequencies_[f])][p];
+      forward[8 * p + f] = sign(f) * kDct[static_cast<std::size_t>(frequencies_[f])][p];
     }
   }
   BlockTaps taps{};
   taps.frequencies = frequencies_.size();
   taps.forward = forward;
-  taps.inverse = transposed_dct_matrix()[0].data();
+  taps.inverse = kTransposedDct[0].data();
   for (std::size_t p = 0; p < 8; ++p) taps.weights[p] = &pixel_weights_[p * pixels.most()];
 
   const std::int64_t shown_start = std::max<std::int64_t>(axis_.visible_start, 0);

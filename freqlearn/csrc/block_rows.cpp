@@ -5,6 +5,7 @@
 #include <string>
 
 #include "entropy_data.hpp"
+#include "error.hpp"
 #include "file_reader.hpp"
 #include "row_store.hpp"
 #include "scan.hpp"
@@ -20,6 +21,12 @@ void check_ranges(const std::vector<BlockRange>& ranges, const Frame& frame) {
     fits = ranges[i].empty() || (ranges[i].row_end <= component.rows && ranges[i].col_end <= component.cols);
   }
   if (!fits) throw std::invalid_argument("expected one range of blocks a component, within its plane, got another");
+}
+
+// The ranges were checked against the frame as it was read first, and another thread may be writing to the bytes.
+void check_unchanged(const Frame& frame, const Frame& first) {
+  if (frame == first) return;
+  fail(ErrorKind::malformed, 0, "expected bytes that stay as they are until they are decoded, got another frame");
 }
 
 void take_planes(const Decoded& decoded, const std::vector<BlockRange>& ranges, BlockRowSink& sink) {
@@ -41,9 +48,9 @@ struct RowFault {};
 // A sequential file, scan by scan.
 class RowReader : public FileReader {
  public:
-  RowReader(Bytes data, std::uint64_t max_pixels, const std::vector<BlockRange>& ranges, BlockRowSink& sink,
-            InstructionSet set)
-      : FileReader(data, true, max_pixels), ranges_(ranges), sink_(sink), set_(set) {}
+  RowReader(Bytes data, std::uint64_t max_pixels, const Frame& first, const std::vector<BlockRange>& ranges,
+            BlockRowSink& sink, InstructionSet set)
+      : FileReader(data, true, max_pixels), first_(first), ranges_(ranges), sink_(sink), set_(set) {}
 
   // Returns whether the file has its end.
   bool read() {
@@ -54,6 +61,7 @@ class RowReader : public FileReader {
  private:
   std::optional<std::size_t> read_scan(const ScanHeader& header, std::size_t data_offset) override;
 
+  const Frame& first_;
   const std::vector<BlockRange>& ranges_;
   BlockRowSink& sink_;
   InstructionSet set_;
@@ -61,6 +69,7 @@ class RowReader : public FileReader {
 };
 
 std::optional<std::size_t> RowReader::read_scan(const ScanHeader& header, std::size_t data_offset) {
+  check_unchanged(frame(), first_);
   std::vector<Plane> none(frame().components.size());
   const Scan scan(header, frame(), none, huffman_slots());
   check_claim(data_offset);
@@ -91,12 +100,14 @@ void decode_rows(Bytes data, std::uint64_t max_pixels, BlockRowSink& sink, Instr
   const std::vector<BlockRange> ranges = sink.wanted(info);
   check_ranges(ranges, info.frame);
   if (info.frame.progressive()) {
-    take_planes(decode(data, true, max_pixels, {.reference = false, .set = set}), ranges, sink);
+    const Decoded decoded = decode(data, true, max_pixels, {.reference = false, .set = set});
+    check_unchanged(decoded.info.frame, info.frame);
+    take_planes(decoded, ranges, sink);
     return;
   }
   bool is_fault = false;
   try {
-    if (RowReader(data, max_pixels, ranges, sink, set).read()) return;
+    if (RowReader(data, max_pixels, info.frame, ranges, sink, set).read()) return;
   } catch (const RowFault&) {
     is_fault = true;
   }

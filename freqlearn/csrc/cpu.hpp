@@ -1,4 +1,4 @@
-// Which of the builds of the hot loops this processor can run: one library serves every x86-64, and others the baseline.
+// Which of the builds of the hot loops this processor can run: one library serves every x86-64; others get the baseline.
 #pragma once
 
 #include <vector>

@@ -19,6 +19,7 @@ struct Component {
   std::size_t rows = 0, cols = 0;
 
   [[nodiscard]] std::size_t blocks() const { return rows * cols; }
+  friend bool operator==(const Component&, const Component&) = default;
 };
 
 struct Frame {
@@ -30,6 +31,7 @@ struct Frame {
 
   [[nodiscard]] bool progressive() const { return process == Process::progressive; }
   [[nodiscard]] std::size_t blocks() const;
+  friend bool operator==(const Frame&, const Frame&) = default;
 };
 
 // True for SOF0..SOF15 and the markers that announce a process in their place (JPG, DHP, EXP, JPEG-LS).

@@ -152,7 +152,7 @@ std::vector<BlockRange> Operator::wanted(const Info& info) {
   check_picture(info);
   planes_ = info.frame.components.size();
   plan_colors(info);
-  scratch_.coverage.build(plan_.geometry, flip_rows_, flip_cols_);
+  if (!channels_.empty()) scratch_.coverage.build(plan_.geometry, flip_rows_, flip_cols_);
   for (std::size_t plane = 0; plane < planes_; ++plane) plan_plane(plane, info);
   // Only now: bands that leave something out cannot be shared.
   std::vector<BlockRange> ranges(planes_, BlockRange{});

@@ -70,16 +70,13 @@ class FreeList {
   std::size_t count_ = 0, bytes_ = 0;
 };
 
-// Never destroyed: arrays may outlive everything else of a program.
-FreeList& free_list() {
-  static FreeList& list = *new FreeList;
-  return list;
-}
+// Never destroyed: arrays may outlive everything else of a program. And not made at first use: see cpu.cpp.
+FreeList& free_list = *new FreeList;
 
 struct Reusable {
   std::size_t bytes;
   void operator()(Coefficient* p) const noexcept {
-    if (!free_list().give({p, bytes})) ::operator delete(p, kAlignment);
+    if (!free_list.give({p, bytes})) ::operator delete(p, kAlignment);
   }
 };
 
@@ -97,7 +94,7 @@ std::shared_ptr<Coefficient[]> plane_memory(std::size_t blocks, Contents content
     if (memory == nullptr) throw std::bad_alloc();
     return {static_cast<Coefficient*>(memory), Free{}};
   }
-  Piece piece = free_list().take(bytes);
+  Piece piece = free_list.take(bytes);
   if (piece.memory == nullptr) piece = {::operator new(bytes, kAlignment), bytes};
   if (contents == Contents::zeros) std::memset(piece.memory, 0, needed);
   return {static_cast<Coefficient*>(piece.memory), Reusable{piece.bytes}};
