@@ -14,10 +14,11 @@ from freqlearn.batch_run import Run, path_of
 from freqlearn.collating import Key, Samples
 from freqlearn.cores import available_cores
 from freqlearn.indexing import integer
-from freqlearn.native_operator import DTYPES
+from freqlearn.native_operator import DTYPES, check_layout
 from freqlearn.transforms.pipeline import Pipeline
 
 OnError = Literal["raise", "replace"]
+MAX_THREADS = 1024
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class BatchDecoder:
         image_key: Where the image is in a sample: index of a tuple or list, key of a dict.
 
     Raises:
-        TypeError: If `transform` does not end with ToFrequencyTensor.
+        TypeError: If `transform` does not end with ToFrequencyTensor, or an option is of another type.
         ValueError: If an option is out of range.
     """
 
@@ -83,14 +84,16 @@ class BatchDecoder:
         pin_memory: bool = False,
         image_key: Key = 0,
     ) -> None:
-        if num_threads is not None and integer(num_threads, "num_threads") < 1:
-            raise ValueError(f"expected num_threads of at least 1, the calling thread, got {num_threads}")
+        if num_threads is not None and not 1 <= integer(num_threads, "num_threads") <= MAX_THREADS:
+            raise ValueError(
+                f"expected num_threads from 1, the calling thread alone, to {MAX_THREADS}, got {num_threads}"
+            )
         if on_error not in get_args(OnError):
             raise ValueError(f"expected on_error to be one of {get_args(OnError)}, got {on_error!r}")
-        if dtype is not None and not dtype.is_floating_point:
-            raise ValueError(f"expected a floating point dtype, got {dtype}")
-        if memory_format not in (None, torch.contiguous_format, torch.channels_last):
-            raise ValueError(f"expected torch.contiguous_format or torch.channels_last, got {memory_format}")
+        check_layout(
+            torch.float32 if dtype is None else dtype,
+            torch.contiguous_format if memory_format is None else memory_format,
+        )
         self.transform = transform
         self.num_threads = num_threads
         self.on_error: OnError = on_error

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -13,6 +13,8 @@ from freqlearn.transforms.pipeline import Pipeline
 
 # What a file that cannot be read raises; anything else is a mistake in the program.
 UNREADABLE = (ImageError, OSError)
+
+Result = TypeVar("Result")
 
 
 class Run:
@@ -35,6 +37,7 @@ class Run:
         self.errors: dict[int, Exception] = {}
         self._pipeline = pipeline
         self._replace = replace
+        self._size_px: tuple[int, int] | None = None
 
     def decode(self, pool: _native.Pool, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor:
         """Decode all images.
@@ -51,24 +54,17 @@ class Run:
             Exception: What the first image that cannot be used raised, with its index and path.
         """
         images: torch.Tensor | None = None
-        size_px = (0, 0)
         places = []
         with _native.Batch(pool, self._pipeline.last.target) as jobs:
             for place, source in enumerate(self.sources):
-                try:
-                    img = self._pipeline.plan(source)
-                    if images is None:
-                        size_px = img.plan.output_size
-                        images = allocate(img.plan.output_blocks)
-                        _write_to(jobs, images)
-                    elif img.plan.output_size != size_px:
-                        raise _other_size(img.plan.output_size, size_px)
-                    _add(jobs, place, img)
+                img = self._tried(place, self._planned, source)
+                if img is not None and images is None:
+                    images = allocate(img.plan.output_blocks)  # what fails here is no image's fault
+                    _write_to(jobs, images)
+                if img is not None and self._tried(place, _added, jobs, place, img):
                     places.append(place)
-                except Exception as error:
-                    self._failed(place, error)
-                    if not self._goes_on(error):
-                        break
+                if place in self.errors and not self._goes_on(self.errors[place]):
+                    break
             for addition in jobs.finish():
                 place = places[addition]
                 try:
@@ -76,6 +72,23 @@ class Run:
                 except Exception as error:
                     self._failed(place, error)
         return self._checked(images)
+
+    def _planned(self, source: Any) -> DCTImage:
+        img = self._pipeline.plan(source)
+        if self._size_px is None:
+            _ = img.plan.output_blocks  # an error unless they are whole
+            self._size_px = img.plan.output_size
+        elif img.plan.output_size != self._size_px:
+            raise _other_size(img.plan.output_size, self._size_px)
+        return img
+
+    def _tried(self, place: int, work: Callable[..., Result], *arguments: Any) -> Result | None:
+        """What `work` returns; None if it fails, which is then the fault of the image at `place`."""
+        try:
+            return work(*arguments)
+        except Exception as error:
+            self._failed(place, error)
+            return None
 
     def _failed(self, place: int, error: Exception) -> None:
         if isinstance(error, ImageError):
@@ -116,12 +129,13 @@ def _write_to(jobs: _native.Batch, images: torch.Tensor) -> None:
     )
 
 
-def _add(jobs: _native.Batch, place: int, img: DCTImage) -> None:
+def _added(jobs: _native.Batch, place: int, img: DCTImage) -> bool:
     plan, file = native_operator.plan_of(img.plan), img.undecoded_file
     if file is not None:
         jobs.add(place, file.data, plan, file.max_pixels)
     else:
         jobs.add_planes(place, img.planes, img.quant_tables, img.sampling, img.color_space, plan)
+    return True
 
 
 def path_of(source: Any) -> str | None:

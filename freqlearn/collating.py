@@ -29,7 +29,10 @@ class Samples:
             ValueError: If it is empty, or a sample has no such index or key.
         """
         if isinstance(items, str | bytes | bytearray | memoryview) or not isinstance(items, Sequence):
-            raise TypeError(f"expected a list of images or samples, got {type(items).__name__}")
+            raise TypeError(
+                f"expected a list of images or samples, got {type(items).__name__}: one image is [image], "
+                "anything else that can be iterated over list(...)"
+            )
         if not items:
             raise ValueError("expected at least one image, got an empty list")
         self._items = items

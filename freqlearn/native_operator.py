@@ -6,6 +6,7 @@ It computes what `freqlearn.operator.compute` does, in float32, and standardises
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -38,6 +39,31 @@ def target(
             value by as much as this, in dequantised units; 0 is exact.
     """
     return _native.Target(list(channels), list(mean), list(std), tolerance)
+
+
+def check_layout(dtype: Any, memory_format: Any) -> None:
+    """Raise if a result cannot be of a dtype, or laid out like that.
+
+    Raises:
+        TypeError: if `dtype` is no torch.dtype.
+        ValueError: if it is not floating point, or `memory_format` neither contiguous nor channels_last.
+    """
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"expected dtype as a torch.dtype, such as torch.float16, got {dtype!r}")
+    if not dtype.is_floating_point:
+        raise ValueError(f"expected a floating point dtype, got {dtype}")
+    if memory_format not in (torch.contiguous_format, torch.channels_last):
+        raise ValueError(
+            f"expected memory_format as torch.contiguous_format or torch.channels_last, got {memory_format!r}"
+        )
+
+
+def check_tolerance(tolerance: Any) -> None:
+    """Raise a TypeError if a tolerance is no number, a ValueError if it is not finite or below 0."""
+    if isinstance(tolerance, bool) or not isinstance(tolerance, Real):
+        raise TypeError(f"expected tolerance as a number, got {tolerance!r}")
+    if not 0 <= float(tolerance) < float("inf"):
+        raise ValueError(f"expected a finite tolerance of 0 or more, got {tolerance}")
 
 
 def plan_of(plan: Plan) -> _native.Plan:

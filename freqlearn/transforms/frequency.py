@@ -18,10 +18,15 @@ class ToFrequencyTensor(Transform):
 
     Args:
         spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
-        dtype: of the tensor; everything is computed in float32.
+        dtype: of the tensor, floating point; everything is computed in float32.
+        memory_format: torch.contiguous_format, or torch.channels_last for channels next to each other in memory.
         tolerance: a coefficient (v, u) is taken as zero in all blocks if one step of its quantisation in every block
             changes no value of the result by as much as this, in dequantised units. 0, the default, is exact.
             Pictures that are made much smaller have many such coefficients: docs/performance.md has errors and times.
+
+    Raises:
+        TypeError: if `spec` is neither, `dtype` is no torch.dtype or `tolerance` no number.
+        ValueError: if the spec is of kind "rgb", or an option is out of range.
 
     Shape:
         The result is (C, H/8, W/8) for a picture of H x W px, both multiples of 8.
@@ -36,12 +41,8 @@ class ToFrequencyTensor(Transform):
         tolerance: float = 0.0,
     ) -> None:
         super().__init__()
-        if not dtype.is_floating_point:
-            raise ValueError(f"expected a floating point dtype, got {dtype}")
-        if memory_format not in (torch.contiguous_format, torch.channels_last):
-            raise ValueError(f"expected torch.contiguous_format or torch.channels_last, got {memory_format}")
-        if not 0.0 <= tolerance < float("inf"):
-            raise ValueError(f"expected a finite tolerance of 0 or more, got {tolerance}")
+        native_operator.check_layout(dtype, memory_format)
+        native_operator.check_tolerance(tolerance)
         self.dtype = dtype
         self.memory_format = memory_format
         self.tolerance = tolerance

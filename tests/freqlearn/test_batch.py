@@ -220,10 +220,12 @@ def test_other_transforms_are_refused(transform):
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"num_threads": 0}, ValueError, "num_threads of at least 1"),
+        ({"num_threads": 0}, ValueError, "num_threads from 1, .* got 0"),
+        ({"num_threads": 10**6}, ValueError, "to 1024, got 1000000"),
         ({"num_threads": 1.5}, TypeError, "num_threads as an integer"),
         ({"on_error": "ignore"}, ValueError, "'raise', 'replace'.*got 'ignore'"),
         ({"dtype": torch.int8}, ValueError, "floating point dtype, got torch.int8"),
+        ({"dtype": "float16"}, TypeError, "torch.dtype, such as torch.float16, got 'float16'"),
         ({"memory_format": torch.preserve_format}, ValueError, "channels_last, got torch.preserve_format"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -238,7 +240,7 @@ def test_options_out_of_range(options, error, match, train):
     [
         ([], {}, ValueError, "at least one image, got an empty list"),
         (b"\xff\xd8", {}, TypeError, "expected a list of images or samples, got bytes"),
-        ("a.jpg", {}, TypeError, "got str"),
+        ("a.jpg", {}, TypeError, r"got str: one image is \[image\]"),
         (iter([b"\xff\xd8"]), {}, TypeError, "got list_iterator"),
         ([(b"\xff\xd8", 0), b"\xff\xd8"], {}, TypeError, "got tuple at index 0 and bytes at index 1"),
         (

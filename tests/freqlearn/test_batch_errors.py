@@ -199,3 +199,11 @@ def test_interrupted_between_images(good):
         with pytest.raises(KeyboardInterrupt):
             decoder(good)
         assert decoder(good[:4]).shape == (4, 5, 4, 4)
+
+
+def test_no_image_is_blamed_for_the_batch(good, train, monkeypatch):
+    """Memory that cannot be had is not the first image's fault."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="leave pin_memory out") as caught:
+        fl.BatchDecoder(train, on_error="replace", pin_memory=True)([good, good])
+    assert not hasattr(caught.value, "__notes__")

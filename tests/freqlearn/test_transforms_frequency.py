@@ -98,3 +98,17 @@ def test_a_cut_file_is_reported_whatever_the_crop(process, make_jpeg):
 def test_options_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         transforms.ToFrequencyTensor(SPEC, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "float16"}, "torch.dtype, such as torch.float16, got 'float16'"),
+        ({"tolerance": "0.1"}, "tolerance as a number, got '0.1'"),
+        ({"tolerance": None}, "tolerance as a number, got None"),
+        ({"tolerance": True}, "tolerance as a number, got True"),
+    ],
+)
+def test_options_of_another_type(options, message):
+    with pytest.raises(TypeError, match=message):
+        transforms.ToFrequencyTensor(SPEC, **options)
