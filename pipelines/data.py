@@ -35,8 +35,18 @@ def reason(error: Exception) -> str:
 
 
 def derived_seed(*numbers: int) -> int:
-    """A 63-bit seed that depends on every one of `numbers` and on their order."""
-    packed = struct.pack(f"<{len(numbers)}q", *numbers)
+    """A 63-bit seed that depends on every one of `numbers` and on their order.
+
+    Raises:
+        TypeError: If one is no integer.
+        ValueError: If one does not fit into 64 bits.
+    """
+    try:
+        packed = struct.pack(f"<{len(numbers)}q", *numbers)
+    except struct.error as error:
+        if all(isinstance(number, int) for number in numbers):
+            raise ValueError(f"expected seeds and epochs from -2**63 to 2**63 - 1, got {numbers}") from error
+        raise TypeError(f"expected seeds and epochs as integers, got {numbers}") from error
     return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little") >> 1
 
 

@@ -10,16 +10,21 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import DatasetFolder
+from torchvision.datasets.folder import default_loader
 
 from freqlearn import presets
+from freqlearn.indexing import integer
 from freqlearn.pipelines.batching import PlannedDataset, PlansToBatch
 from freqlearn.pipelines.cores import usual_workers
-from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset, Transform
+from freqlearn.pipelines.data import ImageDataset, SampleError, SeededDataset, Transform, derived_seed
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.sampling import EpochSampler
+from freqlearn.reading import read_bytes
 from freqlearn.spec import InputSpec
 
 STATE_VERSION = 1
+# A dataset that reads with one of these gives no tensors by itself.
+_RAW_LOADERS = (default_loader, read_bytes)
 
 
 def make_loader(
@@ -68,9 +73,14 @@ def make_loader(
         A loader that yields [(N, C, h, w) float32, (N,) int64].
 
     Raises:
-        ValueError: If the folder has no class folders with images, or arguments contradict each other.
+        TypeError: If an argument is of another type.
+        ValueError: If the folder has no class folders with images, or arguments are out of range or contradict each
+            other.
         SampleError: When a file cannot be used, while iterating; the message names it.
     """
+    batch_size = integer(batch_size, "batch_size")
+    if seed is not None:
+        derived_seed(seed)  # an error unless it can be one
     dataset = _seeded_dataset(data, transform, seed, augment=shuffle)
     if not len(dataset):
         raise ValueError("expected at least one sample, got an empty dataset")
@@ -106,7 +116,11 @@ class ImageLoader(DataLoader[Any]):
     _fingerprint: str | None = None
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration goes through; of the epoch that was resumed, what remains."""
+        """Choose the epoch that the next iteration goes through; of the epoch that was resumed, what remains.
+
+        Raises:
+            TypeError: If it is no integer.
+        """
         self._sampler.set_epoch(epoch)
 
     @property
@@ -201,7 +215,7 @@ class ImageLoader(DataLoader[Any]):
 def _seeded_dataset(data: Any, transform: Any, seed: int | None, *, augment: bool) -> SeededDataset:
     if isinstance(data, SeededDataset):
         if transform is not None or seed not in (None, data.seed):
-            raise ValueError(f"a {type(data).__name__} has its own transform and seed: leave them out here")
+            raise ValueError(f"{type(data).__name__} has its own transform and seed: leave them out here")
         return data
     seed = 0 if seed is None else seed
     if isinstance(transform, InputSpec):
@@ -211,8 +225,7 @@ def _seeded_dataset(data: Any, transform: Any, seed: int | None, *, augment: boo
     elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
         data = _listed_by(data)
     if isinstance(data, ClassFolder):
-        if transform is None:
-            raise ValueError("expected a transform from a file's bytes to a tensor, or an InputSpec, got None")
+        _check_transform(transform)
         return ImageDataset(data, transform, seed=seed)
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise TypeError(
@@ -220,8 +233,10 @@ def _seeded_dataset(data: Any, transform: Any, seed: int | None, *, augment: boo
         )
     if transform is not None:
         raise ValueError(
-            f"a {type(data).__name__} gives finished images: give the transform to it, or pass its folder here"
+            f"{type(data).__name__} gives finished images: give the transform to it, or pass its folder here"
         )
+    if isinstance(data, DatasetFolder) and data.transform is None and data.loader in _RAW_LOADERS:
+        _check_transform(None)
     return SeededDataset(data, seed=seed)
 
 
@@ -245,8 +260,14 @@ def _listed_by(dataset: DatasetFolder) -> ClassFolder:
     return ClassFolder(root, tuple(dataset.classes), files, labels)
 
 
+def _check_transform(transform: Any) -> None:
+    if not callable(transform):
+        error = ValueError if transform is None else TypeError
+        raise error(f"expected a transform from a file's bytes to a tensor, or an InputSpec, got {_excerpt(transform)}")
+
+
 def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _excerpt(value: object) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data.distributed import DistributedSampler
 
+from freqlearn.indexing import integer
 from freqlearn.pipelines.data import Key, derived_seed
 
 
@@ -30,7 +31,12 @@ class EpochSampler(DistributedSampler[Key]):
         self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration yields; Lightning calls this."""
+        """Choose the epoch that the next iteration yields; Lightning calls this.
+
+        Raises:
+            TypeError: If it is no integer.
+        """
+        epoch = integer(epoch, "an epoch")
         if epoch != self.epoch:
             self.epoch, self.start = epoch, 0
 

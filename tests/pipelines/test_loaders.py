@@ -214,6 +214,7 @@ def test_state_of_the_same_files_elsewhere_can_be_loaded(
         pytest.param({"samples": -1}, "got epoch 0 and samples -1", id="negative"),
         pytest.param({"epoch": None}, "got epoch None", id="no epoch"),
         pytest.param({"epoch": True}, "got epoch True", id="no number"),
+        pytest.param({"epoch": 2**63}, "got epoch 9223372036854775808", id="too many bits"),
     ],
 )
 def test_state_that_does_not_fit_is_refused(
@@ -317,11 +318,19 @@ def test_mistakes_are_named(two_classes: Path, loader: Callable[..., ImageLoader
         (own, None, 2, ValueError, "has its own transform and seed"),
         (iter([]), None, None, TypeError, "with a length and an index, got list_iterator"),
         ([], None, None, ValueError, "got an empty dataset"),
+        (root, "train", None, TypeError, "expected a transform .*, got 'train'"),
+        (ImageFolder(root), None, None, ValueError, "expected a transform .*, got None"),
+        (root, SPEC, "3", TypeError, "seeds and epochs as integers, got .'3'"),
+        (root, SPEC, 2**64, ValueError, r"from -2\*\*63 to 2\*\*63 - 1, got .18446744073709551616"),
     ):
         with pytest.raises(error, match=message):
             make_loader(data, transform, batch_size=1, shuffle=False, seed=seed)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="24 samples a process are fewer than a batch of 25"):
         loader(batch_size=25, drop_last=True)
+    with pytest.raises(TypeError, match="batch_size as an integer, got '8'"):
+        loader(batch_size="8")
+    with pytest.raises(TypeError, match=r"an epoch as an integer, got 1\.5"):
+        loader().set_epoch(1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
