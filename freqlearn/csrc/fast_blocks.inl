@@ -3,17 +3,24 @@
 // Decoding is one chain: shift the window, look up, shift by what was found. All else is kept out of it: the refill
 // loads from where the refill before it said, coefficients' bits are taken from the window beside the chain, and nothing
 // is asked about a look-up but whether it ended the block. Whatever is rare ends the loop too, and is sorted out there.
+//
+// FREQLEARN_PLAIN_LOOPS: without what only some compilers have, so that these can test what others make of it.
+#include <cstdlib>
 #include <cstring>
 
 #include "fast_blocks.hpp"
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(FREQLEARN_PLAIN_LOOPS)
 #define FREQLEARN_INLINE inline __attribute__((always_inline))
 #define FREQLEARN_COLD __attribute__((noinline, cold))
 #define FREQLEARN_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
-#else
+#elif defined(_MSC_VER)
 #define FREQLEARN_INLINE __forceinline
 #define FREQLEARN_COLD __declspec(noinline)
+#define FREQLEARN_LIKELY(x) (x)
+#else
+#define FREQLEARN_INLINE inline
+#define FREQLEARN_COLD
 #define FREQLEARN_LIKELY(x) (x)
 #endif
 
@@ -21,14 +28,19 @@ namespace freqlearn::FREQLEARN_SET {
 namespace {
 
 FREQLEARN_INLINE std::uint64_t load_big_endian(const std::uint8_t* p) {
+#if defined(__GNUC__) && !defined(FREQLEARN_PLAIN_LOOPS)
   std::uint64_t word;
   std::memcpy(&word, p, sizeof word);
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  word = __builtin_bswap64(word);
-#elif !defined(__GNUC__)
-  word = _byteswap_uint64(word);
-#endif
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(word) : word;
+#elif defined(_MSC_VER)
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  return _byteswap_uint64(word);
+#else
+  std::uint64_t word = 0;
+  for (int i = 0; i < 8; ++i) word = word << 8 | p[i];
   return word;
+#endif
 }
 
 FREQLEARN_INLINE void refill(BitState& bits) {
@@ -84,8 +96,8 @@ struct Reached {
   std::uint64_t k = 0;  // the last place that was reached, kEndOfBlock or more for the end; 0: a fault
 };
 
-// The symbol whose look-up said nothing, or too much: `length` bits are given back, and one symbol is decoded from place
-// `k` on.
+// The symbol whose look-up said nothing, or too much: `length` bits are given back, and one symbol is decoded from
+// place `k` on.
 FREQLEARN_COLD Reached take_coefficient(BitState bits, std::uint64_t length, const CanonicalCodes& codes,
                                         std::uint64_t k, const std::uint8_t* places, Coefficient* block) {
   bits = rewound(bits, length);
@@ -177,7 +189,8 @@ FREQLEARN_INLINE Reached skip_coefficients(BitState bits, const FastAcTable& tab
     }
     if (FREQLEARN_LIKELY(ended(k))) return {bits, k};
     Coefficient nowhere[64];
-    const Reached reached = take_coefficient(bits, entry & 255, table.codes, k - (entry >> skip_entry::kAdvance), places, nowhere);
+    const Reached reached =
+        take_coefficient(bits, entry & 255, table.codes, k - (entry >> skip_entry::kAdvance), places, nowhere);
     if (reached.k == 0 || reached.k >= 63) return reached;
     bits = reached.bits;
     k = reached.k;

@@ -1,5 +1,6 @@
 // Registers of floats, by the compiler's own vector types where it has them. Included by kernels.inl.
-#if defined(__GNUC__)
+// FREQLEARN_PLAIN_LOOPS: as for compilers that have none, so that others can test it.
+#if defined(__GNUC__) && !defined(FREQLEARN_PLAIN_LOOPS)
 #define FREQLEARN_INLINE inline __attribute__((always_inline))
 #define FREQLEARN_UNROLL _Pragma("GCC unroll 16")
 template <class T, int Width>
@@ -27,7 +28,7 @@ struct VectorOf {
 };
 #endif
 
-#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#if defined(__GNUC__) && !defined(FREQLEARN_PLAIN_LOOPS) && (defined(__clang__) || __GNUC__ >= 12)
 #define FREQLEARN_SHUFFLES 1
 #else
 #define FREQLEARN_SHUFFLES 0
