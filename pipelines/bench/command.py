@@ -38,6 +38,7 @@ def bench(
         The tables.
 
     Raises:
+        OSError: If the output cannot be written.
         ValueError: If an option makes no sense, or there are no JPEG files.
     """
     for name, value in {"files": files, "rounds": rounds, "large_files": large_files, "threads": threads}.items():
@@ -45,8 +46,8 @@ def bench(
             raise ValueError(f"expected {name} as a number from 1, got {value}")
     if not data.is_dir():
         raise ValueError(f"{data} is not a folder")
-    if output is not None and not output.parent.is_dir():
-        raise ValueError(f"{output.parent}, the folder of the output, does not exist")
+    if output is not None:
+        _check_output(output)
     result = run(
         data,
         parts=PARTS if parts == "all" else [part.strip() for part in parts.split(",")],
@@ -64,6 +65,17 @@ def bench(
     if markdown:
         return "\n\n".join([heading(result), *(f"### {one.title}\n\n{one.markdown()}" for one in tables)])
     return "\n\n".join([heading(result), *(one.text() for one in tables)])
+
+
+def _check_output(output: Path) -> None:
+    """Find out before minutes of measuring whether the result can be written."""
+    if output.is_dir():
+        raise ValueError(f"{output} is a folder; expected the name of a JSON file")
+    if not output.parent.is_dir():
+        raise ValueError(f"{output.parent}, the folder of the output, does not exist")
+    if not output.exists():
+        atomic.write_text(output, "")
+        output.unlink()
 
 
 def _line(text: str) -> None:

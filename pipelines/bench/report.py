@@ -69,7 +69,7 @@ def sections(result: Mapping[str, Any]) -> list[Section]:
 
 
 def heading(result: Mapping[str, Any]) -> str:
-    """One paragraph: photos and machine."""
+    """One paragraph: photos and machine; then a line for each photo that is damaged, if there are any."""
     machine, photos = result["machine"], result["photos"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if name != "libjpeg")
     libjpeg = machine["versions"].get("libjpeg")
@@ -78,6 +78,7 @@ def heading(result: Mapping[str, Any]) -> str:
         f"{photos['files']} photos of {photos['folder']}, {photos['mean_bytes'] / 1e3:.0f} kB on average; "
         f"{machine['cpu']}, {machine['cores']} cores{gpu}, {machine['system']}, Python {machine['python']}; {versions}"
         + (f", {libjpeg}" if libjpeg else "")
+        + "".join(f"\nphoto left out: {path}: {why}" for path, why in photos.get("left_out", {}).items())
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import freqlearn as fl
 from freqlearn.pipelines.bench import floor, profile, rgb
 from freqlearn.pipelines.bench.machine import machine
 from freqlearn.pipelines.bench.memory import high_water
 from freqlearn.pipelines.bench.networks import measure_networks
-from freqlearn.pipelines.bench.peers import BATCH, UnavailableError, made, readable
+from freqlearn.pipelines.bench.peers import BATCH, UnavailableError, first_line, made, readable
 from freqlearn.pipelines.bench.photos import Photo, load, mosaics
 from freqlearn.pipelines.bench.timing import measure, threads
 from freqlearn.pipelines.bench.workloads import DCT_24, DCTNET, Workload, workloads
@@ -57,12 +58,12 @@ def run(
     result: dict[str, Any] = {"machine": machine(), "workloads": {}}
     with tempfile.TemporaryDirectory() as scratch:
         progress("reading photos")
-        photos = load(folder, count=files, max_bytes=MAX_BYTES)
+        photos, damaged = whole(load(folder, count=files, max_bytes=MAX_BYTES))
         large: list[Photo] = []
         if "large" in parts or "memory" in parts:
             progress("making 12-megapixel mosaics")
             large = mosaics(photos, Path(scratch), count=large_files, min_bytes=MOSAIC_BYTES)
-        result["photos"] = _described(folder.name, photos)
+        result["photos"] = _described(folder.name, photos) | {"left_out": damaged}
         result["large"] = _described("mosaics", large) if large else None
         with threads(1):
             for workload in workloads(threads=num_threads):
@@ -80,6 +81,27 @@ def run(
         if "networks" in parts:
             result["networks"] = measure_networks(rounds=min(rounds, 3), progress=progress)
     return result
+
+
+def whole(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
+    """Tell damaged photos apart, which would make every library that is strict look unfit.
+
+    Args:
+        photos: The photos.
+
+    Returns:
+        Those that we decode in full, and why the others are left out, by path; all photos if we decode none.
+    """
+    damaged: dict[Photo, str] = {}
+    for photo in photos:
+        try:
+            _ = fl.read_dct(photo.data).planes
+        except (ValueError, OSError) as error:
+            damaged[photo] = first_line(error)
+    if len(damaged) == len(photos):
+        return list(photos), {}
+    good = [photo for photo in photos if photo not in damaged]
+    return good, {str(photo.path): why for photo, why in damaged.items()}
 
 
 def whole_batches(photos: Sequence[Photo]) -> list[Photo]:

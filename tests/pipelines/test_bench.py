@@ -266,12 +266,29 @@ def test_photos_that_nobody_reads_are_named_and_nothing_crashes(
     assert "(no rows)" in printed
 
 
+def test_damaged_photos_make_no_library_unfit(
+    photos: list[Photo], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, photo in enumerate(photos[:3]):
+        (tmp_path / f"{number}.jpg").write_bytes(photo.data)
+    (tmp_path / "cut.jpg").write_bytes(photos[0].data[:-200])
+    (tmp_path / "text.jpg").write_text("no photo")
+    assert main(["bench", str(tmp_path), "--parts", "coefficients", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("3 photos of ")
+    assert re.search(r"photo left out: .*cut.jpg: ", printed)
+    assert re.search(r"photo left out: .*text.jpg: ", printed)
+    assert re.search(r"^freqlearn.read_dct +\d", printed, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--parts", "coefficients,colour"], "expected parts out of .*, got colour"),
         (["--rounds", "0"], "expected rounds as a number from 1, got 0"),
         (["--output", "nowhere/x.json"], "nowhere, the folder of the output, does not exist"),
+        (["--output", "."], "is a folder; expected the name of a JSON file"),
+        (["--output", f"{'x' * 300}.json"], "File name too long"),
     ],
 )
 def test_mistakes_are_named(options: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
