@@ -102,6 +102,8 @@ def make_loader(
         prefetch_factor=prefetch_factor,
         persistent_workers=workers > 0 if persistent_workers is None else persistent_workers,
         worker_init_fn=_ignore_interrupt if workers else None,
+        # Its own, so that torch's default generator, the network's, is where it was whatever the loader does.
+        generator=torch.Generator().manual_seed(derived_seed(dataset.seed)),
     )
 
 

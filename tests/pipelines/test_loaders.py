@@ -113,6 +113,15 @@ def test_what_workers_need_can_be_sent_to_spawned_ones(loader: Callable[..., Ima
     assert torch.equal(images, next(iter(source))[0])
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_default_generator_is_left_alone(loader: Callable[..., ImageLoader], workers: int) -> None:
+    source = loader(num_workers=workers)
+    before = torch.get_rng_state()
+    for _ in source:
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_other_transforms_are_applied_to_samples(two_classes: Path) -> None:
     steps = [len, lambda size: torch.tensor(float(size))]
     source = make_loader(two_classes / "val", Compose(steps), batch_size=10, shuffle=False, num_workers=0)
