@@ -35,8 +35,8 @@ def target(
         channels: indices 64*component + 8*v + u.
         mean: of each channel, dequantised units.
         std: of each channel, the same units, positive.
-        tolerance: a coefficient may be left out of all blocks if one quantisation step in every block changes no output
-            value by as much as this, in dequantised units; 0 is exact.
+        tolerance: an AC coefficient may be left out of all blocks if one quantisation step in every block changes no
+            output value by as much as this, in dequantised units; 0 is exact.
     """
     return _native.Target(list(channels), list(mean), list(std), tolerance)
 
@@ -111,9 +111,9 @@ def execute_image(
     rows, cols = img.plan.output_blocks
     written = dtype if dtype in DTYPES else torch.float32
     if memory_format == torch.channels_last:
-        out = torch.empty((rows, cols, len(target)), dtype=written).permute(2, 0, 1)
+        out = torch.empty((rows, cols, len(target)), dtype=written, device="cpu").permute(2, 0, 1)
     else:
-        out = torch.empty((len(target), rows, cols), dtype=written)
+        out = torch.empty((len(target), rows, cols), dtype=written, device="cpu")
     file = img.undecoded_file
     if file is None:
         execute_planes(img, target, out)

@@ -78,7 +78,7 @@ const float* PlanePass::map(int v, int u) const {
   return map_values_.data() + static_cast<std::size_t>(found - maps_.begin()) * blocks;
 }
 
-// Bit 8 * v + u.
+// Bit 8 * v + u. The DC is never small: without it there is no picture.
 std::uint64_t PlanePass::needed(const QuantTable& table, double tolerance) const {
   if (!sums_.empty()) return ~std::uint64_t{0};
   const bool known = std::any_of(table.begin(), table.end(), [](std::uint16_t step) { return step != 0; });
@@ -86,7 +86,7 @@ std::uint64_t PlanePass::needed(const QuantTable& table, double tolerance) const
   for (std::size_t v = 0; v < 8; ++v) {
     for (std::size_t u = 0; u < 8; ++u) {
       const double influence = rows_.influence()[v] * cols_.influence()[u];
-      const bool small = known && influence * table[8 * v + u] < tolerance;
+      const bool small = known && v + u > 0 && influence * table[8 * v + u] < tolerance;
       if (influence > 0.0 && !small) bits |= std::uint64_t{1} << (8 * v + u);
     }
   }

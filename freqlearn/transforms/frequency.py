@@ -20,8 +20,8 @@ class ToFrequencyTensor(Transform):
         spec: the channels with their mean and std; or a ChannelSet for the channels as they are, dequantised.
         dtype: of the tensor, floating point; everything is computed in float32.
         memory_format: torch.contiguous_format, or torch.channels_last for channels next to each other in memory.
-        tolerance: a coefficient (v, u) is taken as zero in all blocks if one step of its quantisation in every block
-            changes no value of the result by as much as this, in dequantised units. 0, the default, is exact.
+        tolerance: an AC coefficient (v, u) is taken as zero in all blocks if one step of its quantisation in every
+            block changes no value of the result by as much as this, in dequantised units. 0, the default, is exact.
             Pictures that are made much smaller have many such coefficients: docs/performance.md has errors and times.
 
     Raises:

@@ -99,3 +99,14 @@ def _step(plan: Plan, step: str, rng: np.random.Generator) -> Plan:
             return getattr(plan, step)(float(rng.uniform(0, 2)))
         case _:
             return getattr(plan, step)()
+
+
+def dc_alone(img: fl.DCTImage) -> fl.DCTImage:
+    """The image, each block as flat as its mean."""
+    only = np.zeros((8, 8), np.int16)
+    only[0, 0] = 1
+    planes = [plane * only for plane in img.planes]
+    flat = fl.DCTImage.from_planes(
+        planes, img.quant_tables, size_px=img.size_px, sampling=img.sampling, color_space=img.color_space
+    )
+    return flat.with_plan(img.plan)
