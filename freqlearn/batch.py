@@ -153,7 +153,9 @@ class BatchDecoder:
         if get_worker_info() is None:
             if self.pin_memory and not torch.cuda.is_available():
                 raise RuntimeError("expected a CUDA device for pin_memory=True, got none: leave pin_memory out")
-            return torch.empty(shape, dtype=dtype, memory_format=memory_format, pin_memory=self.pin_memory)
+            return torch.empty(
+                shape, dtype=dtype, memory_format=memory_format, pin_memory=self.pin_memory, device="cpu"
+            )
         if self.pin_memory:
             raise RuntimeError(
                 "pin_memory=True is for the main process, which holds the CUDA device, and this is a DataLoader's "
@@ -162,7 +164,7 @@ class BatchDecoder:
         # Memory that the main process can map, as torch's default_collate does it.
         like = torch.empty(shape, dtype=dtype, memory_format=memory_format, device="meta")
         storage = torch.UntypedStorage._new_shared(like.nbytes)  # type: ignore[no-untyped-call]
-        return torch.empty(0, dtype=dtype).set_(storage, 0, shape, like.stride())
+        return torch.empty(0, dtype=dtype, device="cpu").set_(storage, 0, shape, like.stride())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_pipeline", "_pools", "_last")}

@@ -102,8 +102,6 @@ def make_loader(
         prefetch_factor=prefetch_factor,
         persistent_workers=workers > 0 if persistent_workers is None else persistent_workers,
         worker_init_fn=_ignore_interrupt if workers else None,
-        # Its own, so that torch's default generator, the network's, is where it was whatever the loader does.
-        generator=torch.Generator().manual_seed(derived_seed(dataset.seed)),
     )
 
 
@@ -135,7 +133,10 @@ class ImageLoader(DataLoader[Any]):
         sampler = self._sampler
         epoch, start = self._position = sampler.epoch, sampler.start
         try:
-            for batches, batch in enumerate(super().__iter__(), start=1):
+            # What DataLoader draws for its workers must not move the generator, which is the network's too.
+            with torch.random.fork_rng(devices=[]):
+                loaded = super().__iter__()
+            for batches, batch in enumerate(loaded, start=1):
                 self._position = epoch, sampler.after(start, batches * self._images_a_batch)
                 yield batch
         except SampleError as error:

@@ -58,12 +58,12 @@ class EpochSampler(DistributedSampler[Key]):
         self.start = 0
         if self.shuffle:
             generator = torch.Generator().manual_seed(derived_seed(self.seed, epoch))
-            order = torch.randperm(self.size, generator=generator)
+            order = torch.randperm(self.size, generator=generator, device="cpu")
         else:
-            order = torch.arange(self.size)
+            order = torch.arange(self.size, device="cpu")
         # Wrap around so that every process gets the same number, as torch's DistributedSampler does.
         share = -(-(self.size - start) // world)
-        positions = (start + rank + world * torch.arange(share)) % self.size
+        positions = (start + rank + world * torch.arange(share, device="cpu")) % self.size
         for index in order[positions].tolist():
             yield epoch, index
 

@@ -176,6 +176,16 @@ def test_dtype_and_memory_format(dtype, memory_format, files):
         assert torch.equal(got, want)
 
 
+def test_results_are_on_the_cpu_whatever_the_default_device(files):
+    """A pointer into another device's memory must never reach the decoder."""
+    pipeline = PIPELINES["evaluation"]()
+    expected = fl.BatchDecoder(pipeline)(files)
+    with torch.device("meta"):
+        batch, alone = fl.BatchDecoder(pipeline)(files), pipeline(files[0])
+    assert torch.equal(batch, expected)
+    assert torch.equal(alone, expected[0])
+
+
 def test_pinned_memory(files, train):
     if not torch.cuda.is_available():
         with pytest.raises(RuntimeError, match="expected a CUDA device for pin_memory=True"):

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 from torch.utils.data.distributed import DistributedSampler
 
 from freqlearn.pipelines import sampling
@@ -83,3 +84,9 @@ def test_nothing_remains_of_an_epoch_that_is_over(process: Processes) -> None:
 
 def test_sampler_is_one_that_lightning_leaves_in_place() -> None:
     assert isinstance(EpochSampler(3, shuffle=True), DistributedSampler)
+
+
+def test_order_whatever_the_default_device() -> None:
+    expected = list(EpochSampler(10, shuffle=True, seed=1))
+    with torch.device("meta"):
+        assert list(EpochSampler(10, shuffle=True, seed=1)) == expected
