@@ -71,12 +71,17 @@ class FreeList {
 };
 
 // Never destroyed: arrays may outlive everything else of a program. And not made at first use: see cpu.cpp.
-FreeList& free_list = *new FreeList;
+union Undestroyed {
+  FreeList free_list;
+  Undestroyed() : free_list() {}
+  ~Undestroyed() {}
+};
+Undestroyed kept;
 
 struct Reusable {
   std::size_t bytes;
   void operator()(Coefficient* p) const noexcept {
-    if (!free_list.give({p, bytes})) ::operator delete(p, kAlignment);
+    if (!kept.free_list.give({p, bytes})) ::operator delete(p, kAlignment);
   }
 };
 
@@ -94,7 +99,7 @@ std::shared_ptr<Coefficient[]> plane_memory(std::size_t blocks, Contents content
     if (memory == nullptr) throw std::bad_alloc();
     return {static_cast<Coefficient*>(memory), Free{}};
   }
-  Piece piece = free_list.take(bytes);
+  Piece piece = kept.free_list.take(bytes);
   if (piece.memory == nullptr) piece = {::operator new(bytes, kAlignment), bytes};
   if (contents == Contents::zeros) std::memset(piece.memory, 0, needed);
   return {static_cast<Coefficient*>(piece.memory), Reusable{piece.bytes}};
