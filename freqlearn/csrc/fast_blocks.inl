@@ -232,6 +232,7 @@ bool decode_mcus(BitState& state, const std::uint8_t* data_end, const BlockSlot*
         } else if (slot->stored > 0) {
           reached = store_coefficients(bits, *slot->ac, slot->stored, places, block);
           if (reached.k == 0) return false;
+          refill(reached.bits);  // a third look-up may follow the DC's and one more
         }
         block[0] = static_cast<Coefficient>(*predictor);
       }

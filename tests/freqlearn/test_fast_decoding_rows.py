@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jpeg_builder import AC_FLAT, AC_SKEWED, PROGRESSIVE, Scan, block_counts, build, random_planes
+from jpeg_builder import AC_FLAT, AC_SKEWED, PROGRESSIVE, Huffman, Scan, block_counts, build, random_planes
 
 from freqlearn import _native
 from freqlearn.errors import JpegError, MalformedJpegError, TruncatedJpegError
@@ -96,6 +96,21 @@ def test_regions_of_built_files(data, sampling, size_px, restart_interval, alone
         padding=rng.integers(-2, 3, 64).tolist(),
     )
     assert_region(jpeg, planes, data.draw(regions_of(block_counts(size_px, sampling))))
+
+
+@pytest.mark.parametrize("last_wanted", [1, 2, 3])
+def test_longest_look_ups_at_the_last_wanted_coefficient(last_wanted):
+    """The DC and each coefficient take 22 bits, and a refill gives 56: passing over the rest needs one of its own."""
+    rng = np.random.default_rng(0)
+    plane = np.zeros((3, 40, 8, 8), np.int16)
+    plane[..., 0, 0] = np.where(np.arange(40) % 2, 12000, -12000)
+    first_ten = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]
+    for place in first_ten[1:]:
+        plane[..., place // 8, place % 8] = rng.integers(2048, 4096, (3, 40)) * rng.choice([-1, 1], (3, 40))
+    dc, ac = Huffman.flat(range(16), 6), Huffman.flat(reversed(range(256)), 9)
+    jpeg = build([plane], [TABLE], size_px=(24, 320), sampling=[(1, 1)], scans=[Scan((0,))], dc=dc, ac=ac)
+    wanted = sum(1 << place for place in first_ten[: last_wanted + 1])
+    assert_region(jpeg, [plane], [(0, 3, 0, 40, wanted)])
 
 
 @pytest.fixture(scope="module")
