@@ -23,6 +23,8 @@ from freqlearn.reading import read_bytes
 from freqlearn.spec import InputSpec
 
 STATE_VERSION = 1
+# Folders of these names alone are no classes.
+_SPLITS = {"train", "val", "valid", "validation", "test"}
 # A dataset that reads with one of these gives no tensors by itself.
 _RAW_LOADERS = (default_loader, read_bytes)
 
@@ -225,6 +227,11 @@ def _seeded_dataset(data: Any, transform: Any, seed: int | None, *, augment: boo
         transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
     if isinstance(data, str | os.PathLike):
         data = read_class_folder(Path(data))
+        if set(data.classes) <= _SPLITS and "train" in data.classes:
+            raise ValueError(
+                f"expected a folder of class folders, got {data.root} with {', '.join(data.classes)}: pass "
+                f"{data.root / 'train'}"
+            )
     elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
         data = _listed_by(data)
     if isinstance(data, ClassFolder):

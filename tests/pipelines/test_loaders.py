@@ -321,6 +321,7 @@ def test_mistakes_are_named(two_classes: Path, loader: Callable[..., ImageLoader
     own = ImageDataset(read_class_folder(root), presets.classification_eval(SPEC), seed=1)
     for data, transform, seed, error, message in (
         (root / "none", SPEC, None, ValueError, "no such folder"),
+        (two_classes, SPEC, None, ValueError, r"with train, val: pass .*train$"),
         (root, None, None, ValueError, "expected a transform"),
         (with_transform, SPEC, None, ValueError, "give the transform to it"),
         (own, SPEC, None, ValueError, "has its own transform and seed"),
