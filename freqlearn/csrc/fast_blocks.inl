@@ -178,11 +178,11 @@ FREQLEARN_INLINE Reached skip_coefficients(BitState bits, const FastAcTable& tab
   for (;;) {
     for (;;) {
       entry = entries[bits.window >> (64 - kFastBits)];
+      refill(bits);  // in the first: store_coefficients may have left no more than it takes to find this entry
       k += entry >> skip_entry::kAdvance;
       drop(bits, entry);
       if (k >= 63) break;
       entry = entries[bits.window >> (64 - kFastBits)];
-      refill(bits);
       k += entry >> skip_entry::kAdvance;
       drop(bits, entry);
       if (k >= 63) break;
@@ -232,7 +232,6 @@ bool decode_mcus(BitState& state, const std::uint8_t* data_end, const BlockSlot*
         } else if (slot->stored > 0) {
           reached = store_coefficients(bits, *slot->ac, slot->stored, places, block);
           if (reached.k == 0) return false;
-          refill(reached.bits);  // a third look-up may follow the DC's and one more
         }
         block[0] = static_cast<Coefficient>(*predictor);
       }
