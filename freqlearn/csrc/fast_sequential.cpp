@@ -24,7 +24,7 @@ DecodeMcus decode_mcus([[maybe_unused]] InstructionSet set) {
 #if FREQLEARN_X86_DISPATCH
   return ByInstructionSet<DecodeMcus>{baseline::kDecodeMcus, avx2::kDecodeMcus, avx512::kDecodeMcus}[set];
 #else
-  return ByInstructionSet<DecodeMcus>{baseline::kDecodeMcus, nullptr, nullptr}.baseline;
+  return baseline::kDecodeMcus;
 #endif
 }
 
@@ -118,7 +118,9 @@ FastSequential::Outcome FastSequential::decode(std::size_t first, std::size_t co
     count -= end - begin;
     reached_ = first;
     const BlockSlot* const slots = slots_.data();
-    if (!decode_mcus_(bits.state(), bits.end(), slots, slots_.size(), begin, end, store_.places())) return Outcome::fault;
+    if (!decode_mcus_(bits.state(), bits.end(), slots, slots_.size(), begin, end, store_.places())) {
+      return Outcome::fault;
+    }
     if (end == mcu_cols_ && store_.finish_row(mcu_row) == Progress::enough) return Outcome::enough;
   }
   return Outcome::done;

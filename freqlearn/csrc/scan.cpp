@@ -129,8 +129,8 @@ void Scan::build_tables() {
   }
 }
 
-bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data, std::size_t restart_interval,
-                 bool strict, Warnings& warnings) {
+bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data,
+                 std::size_t restart_interval, bool strict, Warnings& warnings) {
   IntervalReader reader(decode_interval, data, strict, warnings);
   const std::size_t length = restart_interval > 0 ? restart_interval : scan.mcus;
   std::size_t lost = 0;

@@ -58,10 +58,10 @@ enum class Progress { more, enough };
 // of any use.
 using IntervalDecoder = std::function<Progress(std::size_t first, std::size_t count, BitReader& bits)>;
 
-// Decodes restart intervals of `scan`, all or until there is enough. With strict == false, a fault leaves the rest of its interval as it was and
-// decoding goes on at the next restart marker. Returns whether everything could be read.
-bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data, std::size_t restart_interval,
-                 bool strict, Warnings& warnings);
+// Decodes restart intervals of `scan`, all or until there is enough. With strict == false, a fault leaves the rest of
+// its interval as it was and decoding goes on at the next restart marker. Returns whether everything could be read.
+bool decode_scan(const Scan& scan, const IntervalDecoder& decode_interval, const EntropyData& data,
+                 std::size_t restart_interval, bool strict, Warnings& warnings);
 
 // Calls decode_block(ScanComponent&, Block) for every block of the MCUs, in the order of the data. Blocks that pad
 // the last MCU of a row or column are decoded to nowhere.
