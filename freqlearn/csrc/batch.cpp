@@ -57,10 +57,6 @@ void Batch::add(std::function<void()> work) {
     state->errors.emplace_back();
     ++state->unfinished;
   }
-  if (state->pool.threads() == 0) {
-    state->run(work, index);
-    return;
-  }
   try {
     state->pool.submit({this, [state, index, work = std::move(work)] { state->run(work, index); }});
   } catch (...) {

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -54,7 +53,7 @@ class Pictures {
   void add(std::int64_t place, nb::handle data, const Plan& plan, std::uint64_t max_pixels) {
     const Output output = output_at(place);
     const Bytes bytes = files_.emplace_back(data).bytes();
-    start([bytes, plan, target = &target(), output, max_pixels] { execute(bytes, plan, *target, output, max_pixels); });
+    batch_->add([bytes, plan, target = &target(), output, max_pixels] { execute(bytes, plan, *target, output, max_pixels); });
   }
 
   void add_planes(std::int64_t place, const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
@@ -62,7 +61,7 @@ class Pictures {
     const Output output = output_at(place);
     std::vector<StoredPlane> planes = planes_of(blocks, tables, sampling);
     arrays_.insert(arrays_.end(), blocks.begin(), blocks.end());
-    start([planes = std::move(planes), color_space, plan, target = &target(), output] {
+    batch_->add([planes = std::move(planes), color_space, plan, target = &target(), output] {
       execute_planes(planes, color_space, plan, *target, output);
     });
   }
@@ -102,14 +101,6 @@ class Pictures {
     Output output = first_;
     output.data = static_cast<std::uint8_t*>(first_.data) + place * image_bytes_;
     return output;
-  }
-
-  template <class Work>
-  void start(Work&& work) {
-    // Where a thread will do it, keep the GIL: whoever gives it up for an instant may wait milliseconds to have it back.
-    std::optional<nb::gil_scoped_release> release;
-    if (nb::cast<Pool&>(pool_).threads() == 0) release.emplace();
-    batch_->add(std::forward<Work>(work));
   }
 
   nb::object pool_, target_;
