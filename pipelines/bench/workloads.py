@@ -139,6 +139,11 @@ def batch_row(count: int) -> str:
     return f"freqlearn.BatchDecoder, DCT-24, {_threads(count)}"
 
 
+def dali_row(count: int) -> str:
+    """What tables call DALI with so many threads, whose batches are whole ones always."""
+    return f"{rgb.row(rgb.DALI, 224)}, {_threads(count)}"
+
+
 def _threads(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
@@ -157,8 +162,5 @@ def _batches(threads: Sequence[int]) -> list[Peer]:
 
     return [
         *(Peer(batch_row(count), partial(ours, count)) for count in threads),
-        *(
-            Peer(f"{rgb.row(rgb.DALI, 224)}, {_threads(count)}", partial(dali, Geometry(224), num_threads=count))
-            for count in threads
-        ),
+        *(Peer(dali_row(count), partial(dali, Geometry(224), num_threads=count)) for count in threads),
     ]
