@@ -8,14 +8,15 @@
 namespace freqlearn {
 namespace {
 
-// Far beyond any picture, and far from overflow in sums and products with sampling factors.
-constexpr std::int64_t kFarthest = std::int64_t{1} << 31;
+// Far beyond any picture (JPEG's have at most 65,535 px a side), far from overflow in sums and products with sampling
+// factors, and near enough that a contrast step, which looks at all of a stage, takes no second.
+constexpr std::int64_t kFarthest = std::int64_t{1} << 24;
 
 constexpr bool is_near(std::int64_t value) { return -kFarthest <= value && value <= kFarthest; }
 
 template <class... Parts>
 [[noreturn]] void refuse(const Parts&... parts) {
-  throw std::invalid_argument(join(parts..., "; plans made by freqlearn's transforms are in order"));
+  throw std::invalid_argument(join(parts..., "; within that size, plans that freqlearn's transforms make are valid"));
 }
 
 // One axis of a stage: its box, its size after the resize, its window and what that shows.

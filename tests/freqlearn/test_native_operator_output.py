@@ -272,3 +272,10 @@ def test_damaged_files_raise_what_the_decoder_raises(make_jpeg):
         native_operator.execute(data, plan, target, torch.empty(1, 8, 11), max_pixels=64)
     with pytest.raises(fl.NotJpegError):
         native_operator.execute(b"PNG", plan, target, torch.empty(1, 8, 11), max_pixels=10**6)
+
+
+def test_a_size_beyond_any_picture_is_refused():
+    img = make_image((16, 16), YCBCR_444)
+    plan = img.plan.resize(2**24 + 8, 8).contrast(0.5).crop(top=0, left=0, height=8, width=8)
+    with pytest.raises(ValueError, match="expected a resize to 1 to 16777216 rows, got 16777224"):
+        native(img.with_plan(plan), CHANNELS)
