@@ -19,13 +19,6 @@ Scratch& scratch_of_thread() {
   return scratch;
 }
 
-std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
-// Blocks along one axis of a component (T.81 A.1.1).
-std::size_t blocks_of(std::size_t size, int factor, int largest) {
-  return ceil_div(ceil_div(size * static_cast<std::size_t>(factor), static_cast<std::size_t>(largest)), 8);
-}
-
 // The headers that a file with these planes would have.
 Info info_of(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan) {
   Info info;
@@ -45,8 +38,8 @@ Info info_of(std::span<const StoredPlane> planes, const std::string& color_space
     Component component;
     component.h = plane.h;
     component.v = plane.v;
-    component.rows = blocks_of(frame.height, plane.v, frame.v_max);
-    component.cols = blocks_of(frame.width, plane.h, frame.h_max);
+    component.rows = blocks_along(frame.height, plane.v, frame.v_max);
+    component.cols = blocks_along(frame.width, plane.h, frame.h_max);
     if (plane.rows != component.rows || plane.cols != component.cols) {
       throw std::invalid_argument(join("expected a plane of ", component.rows, "x", component.cols, " blocks, got ",
                                        plane.rows, "x", plane.cols));

@@ -41,8 +41,6 @@ constexpr Places places_of(bool transposed) {
 
 constexpr Places kNaturalPlaces = places_of(false), kTransposedPlaces = places_of(true);
 
-constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
 // Whether some MCUs have blocks that belong to no plane.
 bool has_padding(const Scan& scan) {
   if (!scan.header.interleaved()) return false;

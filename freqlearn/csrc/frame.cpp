@@ -7,10 +7,6 @@
 namespace freqlearn {
 namespace {
 
-constexpr std::size_t kBlock = 8;
-
-constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
 // What the process of a frame marker is called, for those that are refused.
 const char* unsupported_process(int code) {
   switch (code) {
@@ -109,12 +105,11 @@ Frame parse_frame(const Segment& segment, std::uint64_t max_pixels) {
     frame.v_max = std::max(frame.v_max, component.v);
     frame.components.push_back(component);
   }
-  const auto h_max = static_cast<std::size_t>(frame.h_max), v_max = static_cast<std::size_t>(frame.v_max);
-  frame.mcu_cols = ceil_div(frame.width, kBlock * h_max);
-  frame.mcu_rows = ceil_div(frame.height, kBlock * v_max);
+  frame.mcu_cols = blocks_along(frame.width, 1, frame.h_max);
+  frame.mcu_rows = blocks_along(frame.height, 1, frame.v_max);
   for (Component& component : frame.components) {
-    component.cols = ceil_div(frame.width * static_cast<std::size_t>(component.h), kBlock * h_max);
-    component.rows = ceil_div(frame.height * static_cast<std::size_t>(component.v), kBlock * v_max);
+    component.cols = blocks_along(frame.width, component.h, frame.h_max);
+    component.rows = blocks_along(frame.height, component.v, frame.v_max);
   }
   return frame;
 }

@@ -9,6 +9,13 @@
 
 namespace freqlearn {
 
+constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+// Blocks along one side of a component that has `factor` samples where the finest has `largest` (T.81 A.1.1).
+constexpr std::size_t blocks_along(std::size_t px, int factor, int largest) {
+  return ceil_div(px * static_cast<std::size_t>(factor), 8 * static_cast<std::size_t>(largest));
+}
+
 enum class Process { baseline, extended, progressive };
 
 struct Component {
