@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_spec import SPEC
 from torch import nn
 from torch.utils._pytree import tree_flatten
 from torch.utils.data import default_collate
@@ -18,14 +19,6 @@ import freqlearn as fl
 from freqlearn import presets, transforms
 from freqlearn.transforms.base import PlanTransform
 
-SPEC = fl.InputSpec(
-    kind="dct",
-    channels=fl.ChannelSet.of((0, 1, 8, 64, 128)),
-    mean=(10.0, 1.0, 2.0, 3.0, 4.0),
-    std=(400.0, 80.0, 80.0, 50.0, 50.0),
-    size_px=32,
-    resize_px=40,
-)
 COUNT = 7
 
 

@@ -28,9 +28,9 @@ from jpeg_builder import (
 )
 
 from freqlearn import _native
+from freqlearn.decoders import DEFAULT_MAX_PIXELS as MAX_PIXELS
 from freqlearn.errors import JpegError
 
-MAX_PIXELS = 178_956_970
 ASSETS = Path(__file__).parents[1] / "assets"
 FILES = sorted([*ASSETS.glob("*.jpg"), *ASSETS.glob("*.mpo")])
 TABLE = np.arange(1, 65).reshape(8, 8)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jpeg_builder import AC_FLAT, AC_SKEWED, PROGRESSIVE, Huffman, Scan, block_counts, build, random_planes
 
 from freqlearn import _native
+from freqlearn.decoders import DEFAULT_MAX_PIXELS as MAX_PIXELS
 from freqlearn.errors import JpegError, MalformedJpegError, TruncatedJpegError
 
-MAX_PIXELS = 178_956_970
 ASSETS = Path(__file__).parents[1] / "assets"
 FILES = sorted(path for path in ASSETS.glob("*.jpg") if not path.name.startswith("arithmetic"))
 TABLE = np.arange(1, 65).reshape(8, 8)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from small_spec import SPEC
 from torch.utils.data import DataLoader, default_collate
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
@@ -15,15 +16,6 @@ import freqlearn as fl
 from freqlearn import transforms
 from freqlearn.operator import compute, planes_of
 from freqlearn.reconstruction import to_ycbcr
-
-SPEC = fl.InputSpec(
-    kind="dct",
-    channels=fl.ChannelSet.of((0, 1, 8, 64, 128)),
-    mean=(10.0, 1.0, 2.0, 3.0, 4.0),
-    std=(400.0, 80.0, 80.0, 50.0, 50.0),
-    size_px=32,
-    resize_px=40,
-)
 
 
 @pytest.fixture(scope="module")
