@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqlearn.pipelines.recipes import with_config_files
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
@@ -55,7 +57,7 @@ def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[],
     function = _load(command.function)
     parser = _parser(name, command, function)
     try:
-        values = parser.parse_args(_canonical(arguments, parser))
+        values = parser.parse_args(_canonical(with_config_files(arguments), parser))
         options = parser.instantiate(values).as_dict()
     except argparse.ArgumentError as error:
         raise UsageError(f"{_readable(str(error))} (see freqlearn {name} --help)") from error
@@ -81,7 +83,11 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
         exit_on_error=False,
         formatter_class=_formatter(),
     )
-    parser.add_argument("--config", action="config", help="YAML file with any of these options.")
+    parser.add_argument(
+        "--config",
+        action="config",
+        help="YAML file with any of these options, or a recipe of `freqlearn recipes`. What comes later wins.",
+    )
     skip: set[str | int] = set(command.positional)
     if command.options is not None:
         parser.add_class_arguments(_load(command.options))

@@ -91,6 +91,17 @@ def train(options: TrainOptions) -> None:
     _write(f"{result.checkpoint}: {result.steps} steps{accuracy}")
 
 
+def recipes() -> None:
+    """List the recipes that `freqlearn train --config NAME` knows, with what each input costs.
+
+    A name is NETWORK-INPUT-SCHEDULE. All inputs of a network share its schedules, and each half can be given alone:
+    --config resnet50-classic --channels importance.json --top 24.
+    """
+    from freqlearn.pipelines.recipes import listing
+
+    _write(listing())
+
+
 def evaluate(
     checkpoint: Path,
     *,
