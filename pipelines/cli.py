@@ -37,7 +37,10 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.commands:train",
         options="freqlearn.pipelines.options:TrainOptions",
     ),
-    "recipes": Command("the recipes that train --config knows, and their costs", "freqlearn.pipelines.commands:recipes"),
+    "recipes": Command(
+        "the recipes that train --config knows, and their costs",
+        "freqlearn.pipelines.commands:recipes",
+    ),
     "evaluate": Command(
         "evaluate a checkpoint on a folder of images",
         "freqlearn.pipelines.commands:evaluate",
