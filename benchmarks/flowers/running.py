@@ -1,0 +1,211 @@
+"""One training of one variant with one seed: what it is given, how it is trained, and what it says of every photo."""
+
+import fcntl
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.flowers.variants import SIZES_PX, STD_FLOOR, Variant
+from freqlearn import atomic
+from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.ablation import loss_increase
+from freqlearn.pipelines.bench.networks import macs
+from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.data import ImageDataset
+from freqlearn.pipelines.folders import ClassFolder, read_class_folder
+from freqlearn.pipelines.importance import Importance
+from freqlearn.pipelines.inputs import eval_transform
+from freqlearn.pipelines.loaders import ImageLoader, make_loader
+from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.ranking import rank
+from freqlearn.pipelines.stats import stats
+from freqlearn.pipelines.trainer import LAST
+from freqlearn.pipelines.training import train
+
+NETWORK = "resnet18"
+TOP = 24
+BATCH_SIZE = 32
+LR = 1e-3
+
+_log = logging.getLogger("freqlearn")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Where the photos are, where results go, and how long to train.
+
+    Attributes:
+        data: Folder with train/CLASS and val/CLASS.
+        output: Folder for specs, rankings, checkpoints and results.
+        epochs: Of every training.
+        progress: Show progress bars.
+    """
+
+    data: Path
+    output: Path
+    epochs: int
+    progress: bool = False
+
+    def folder(self, variant: Variant, seed: int) -> Path:
+        """Where one training writes."""
+        return self.output / f"seed-{seed}" / variant.name
+
+    def result(self, variant: Variant, seed: int) -> dict[str, Any] | None:
+        """What `run` wrote, or None if it has not come to its end."""
+        path = self.folder(variant, seed) / "result.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def spec(self, group: str) -> Path:
+        """Mean and standard deviation of all 192 channels over the training photos, measured at the first call."""
+        size_px = SIZES_PX[group]
+        path = self.output / f"spec-{size_px}.json"
+        if not path.is_file():
+            stats(self.data / "train", path, size_px=size_px, progress=self.progress)
+        return path
+
+
+def run(experiment: Experiment, variant: Variant, seed: int) -> None:
+    """Train a variant unless its result is there, or another process is at it; resumes what was interrupted."""
+    folder = experiment.folder(variant, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder) as alone:
+        if not alone or experiment.result(variant, seed) is not None:
+            return
+        _log.info("%s, seed %d", variant.label, seed)
+        _train(experiment, variant, seed, folder)
+        result = _assess(load_checkpoint(folder / LAST), read_class_folder(experiment.data / "val"))
+        result |= {"variant": variant.name, "seed": seed, "epochs": experiment.epochs}
+        atomic.write_text(folder / "result.json", json.dumps(result) + "\n")
+
+
+def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
+    resume = (folder / LAST).is_file()
+    if variant.choice == "dynamic":
+        options = RankOptions(
+            data=experiment.data,
+            output=folder,
+            model=NETWORK,
+            spec=str(experiment.spec(variant.group)),
+            epochs=experiment.epochs,
+            batch_size=BATCH_SIZE,
+            lr=LR,
+            workers=0,
+            seed=seed,
+            resume=resume,
+            progress=experiment.progress,
+        )
+        rank(options)
+        return
+    train(
+        TrainOptions(
+            data=experiment.data,
+            output=folder,
+            model=NETWORK,
+            **_input(experiment, variant, seed),
+            epochs=experiment.epochs,
+            validate_every=experiment.epochs,
+            batch_size=BATCH_SIZE,
+            lr=LR,
+            workers=0,
+            seed=seed,
+            resume=resume,
+            progress=experiment.progress,
+        )
+    )
+
+
+def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any]:
+    """The options that say what a variant's network is given."""
+    if variant.choice == "rgb":
+        return {"input": "rgb", "size_px": SIZES_PX[variant.group] // 2}
+    spec = {"spec": str(experiment.spec(variant.group))}
+    match variant.choice:
+        case "square":
+            return {**spec, "channels": str(TOP)}
+        case "all":
+            return {**spec, "channels": "all"}
+        case "floor":
+            return {**spec, "channels": "all", "std_floor": STD_FLOOR}
+        case "random":
+            order = torch.randperm(192, generator=torch.Generator().manual_seed(seed))
+            return {**spec, "channels": ",".join(map(str, sorted(order[:TOP].tolist())))}
+        case _:
+            ranking = importance(experiment, variant.choice, seed)
+            return {**spec, "channels": str(ranking), "top": TOP}
+
+
+def importance(experiment: Experiment, method: str, seed: int) -> Path:
+    """The folder of a ranking, made at the first call: by the gate, by energy, or by ablation of the model on all."""
+    if method == "gate":
+        return experiment.folder(Variant("small", "dynamic"), seed)  # ranking is what it was trained by
+    folder = experiment.output / f"seed-{seed}" / f"ranking-{method}"
+    if (folder / "importance.json").is_file():
+        return folder
+    if method == "energy":
+        options = RankOptions(
+            data=experiment.data,
+            output=folder,
+            method="energy",
+            model=NETWORK,
+            size_px=SIZES_PX["small"],
+            seed=seed,
+            progress=experiment.progress,
+        )
+        rank(options)
+        return folder
+    trained = load_checkpoint(experiment.folder(Variant("small", "all"), seed) / LAST)
+    sample = read_class_folder(experiment.data / "train").sample(_ABLATION_PHOTOS, seed=seed)
+    values = loss_increase(trained.model, _loader(sample, trained), channels=len(ChannelSet.all()))
+    Importance(values, "ablation", {"folder": str(sample.root), "images": len(sample), "seed": seed}).save(folder)
+    return folder
+
+
+# 193 passes through the network a photo. Training photos: what is chosen must not have seen those it is judged by.
+_ABLATION_PHOTOS = 300
+
+
+def _assess(trained: Checkpoint, val: ClassFolder) -> dict[str, Any]:
+    """Which validation photos the model names correctly, and what it costs."""
+    spec = trained.header.spec
+    correct: list[int] = []
+    switched_on: list[float] = []
+    gate = dict(trained.model.named_children()).get("gate")
+    with torch.inference_mode():
+        for maps, labels in _loader(val, trained):
+            correct += (trained.model(maps).argmax(dim=1) == labels).int().tolist()
+            if gate is not None:
+                switched_on += gate.last_mask.sum(dim=1).tolist()
+    channels = float(np.mean(switched_on)) if switched_on else float(spec.in_channels)
+    return {
+        "accuracy": float(np.mean(correct)),
+        "correct": correct,
+        "channels": channels,
+        "bytes_per_image": round(spec.bytes_per_image * channels / spec.in_channels),
+        "macs": macs(trained.model, torch.zeros(1, spec.in_channels, spec.map_size, spec.map_size)),
+        "input": None if spec.channels is None else list(spec.channels),
+    }
+
+
+def _loader(files: ClassFolder, trained: Checkpoint) -> ImageLoader:
+    dataset = ImageDataset(files, eval_transform(trained.header.spec))
+    return make_loader(dataset, batch_size=64, shuffle=False, num_workers=0)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process works in this folder; none other begins while the block runs."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

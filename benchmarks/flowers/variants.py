@@ -1,0 +1,62 @@
+"""What is compared, and what each comparison needs to have been trained before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+SIZES_PX = {"main": 224, "small": 128}
+"""Size of the picture that frequency channels are taken from; RGB gets half of it, so that the maps are as large."""
+
+STD_FLOOR = 16.0
+"""In dequantised units, for the variant with a floor: 158 of 192 channels of these photos deviate by less at 128 px."""
+
+Choice = Literal["rgb", "square", "all", "floor", "gate", "energy", "ablation", "random", "dynamic"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the results.
+
+    Attributes:
+        group: "main" has 28x28 maps, "small" 16x16.
+        choice: Which input: pixels, the published square, all channels (without and with a floor on the std), the top
+            24 of three rankings, 24 at random, or a gate that chooses image by image.
+    """
+
+    group: Literal["main", "small"]
+    choice: Choice
+
+    @property
+    def name(self) -> str:
+        """For tables and folders."""
+        return f"{self.group}-{self.choice}"
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        size = SIZES_PX[self.group]
+        return {
+            "rgb": f"RGB {size // 2} px",
+            "square": f"DCT-24, the published square, {size} px",
+            "all": f"DCT-192, {size} px",
+            "floor": f"DCT-192, std at least {STD_FLOOR:g}, {size} px",
+            "gate": f"top 24 by the gate, {size} px",
+            "energy": f"top 24 by energy, {size} px",
+            "ablation": f"top 24 by ablation, {size} px",
+            "random": f"24 at random, {size} px",
+            "dynamic": f"the gate itself, image by image, {size} px",
+        }[self.choice]
+
+
+SMALL: tuple[Choice, ...] = ("rgb", "square", "all", "floor", "dynamic", "gate", "energy", "ablation", "random")
+"""In an order in which each finds what it needs: the gate's top 24 the gate, the ablation's the model on all."""
+
+MAIN: tuple[Choice, ...] = ("rgb", "square", "all")
+
+
+def variants(group: str) -> Iterator[Variant]:
+    """The rows of a group ("main", "small"), in the order in which they are trained."""
+    if group == "main":
+        yield from (Variant("main", choice) for choice in MAIN)
+    else:
+        yield from (Variant("small", choice) for choice in SMALL)
