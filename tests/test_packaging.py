@@ -43,6 +43,9 @@ def test_wheel_holds_what_users_import_and_no_more(wheel: Path) -> None:
     assert {f"freqlearn/{package}__init__.py" for package in ("", "models/", "pipelines/")} <= names
     assert {"freqlearn/py.typed", "freqlearn/_native.pyi"} <= names
     assert "freqlearn/pipelines/bench/coefficients.c" in names  # compiled where `freqlearn bench` runs
+    recipes = {f"freqlearn/{file.relative_to(ROOT)}" for file in (ROOT / "pipelines" / "configs").rglob("*.yaml")}
+    assert recipes
+    assert recipes <= names
     assert any(name.startswith("freqlearn/_native.") and name.endswith((".so", ".pyd")) for name in names)
     assert not [name for name in names if name.startswith(("models/", "pipelines/", "tests/")) or "csrc" in name]
 
