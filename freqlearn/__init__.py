@@ -23,11 +23,13 @@ from freqlearn.spec import InputSpec
 if TYPE_CHECKING:
     from freqlearn import compat, presets, transforms
     from freqlearn.batch import BatchDecoder
+    from freqlearn.exported import Exported, load_exported
 
 __all__ = [
     "BatchDecoder",
     "ChannelSet",
     "DCTImage",
+    "Exported",
     "ImageDecodeError",
     "ImageError",
     "ImageInfo",
@@ -40,6 +42,7 @@ __all__ = [
     "TruncatedJpegError",
     "UnsupportedJpegError",
     "compat",
+    "load_exported",
     "presets",
     "read_bytes",
     "read_dct",
@@ -49,7 +52,7 @@ __all__ = [
 
 # Imported at first use: they need torch and torchvision, which take seconds.
 _SUBMODULES = ("compat", "presets", "transforms")
-_IN_SUBMODULES = {"BatchDecoder": "batch"}
+_IN_SUBMODULES = {"BatchDecoder": "batch", "Exported": "exported", "load_exported": "exported"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,9 @@
 """Writing a file so that a reader sees the old content or the new one, never half of it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -17,9 +19,32 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         OSError: If the file cannot be written; what was there before is then untouched.
     """
+    content = text.encode("utf-8")
+    write_file(path, lambda file: file.write(content))
+
+
+def write_file(
+    path: str | os.PathLike[str], write: Callable[[IO[bytes]], object], *, keep: str | os.PathLike[str] | None = None
+) -> None:
+    """Write a file as `write_text` does, with a function that is given the open file.
+
+    Once this returns, the content survives a power cut too (it is synchronised with the disk, and so is its name).
+
+    Args:
+        path: File to write; its folder must exist.
+        write: Writes the content.
+        keep: Name in the same folder for what was there before; otherwise that is gone.
+
+    Raises:
+        OSError: If the file cannot be written; what was there before is then untouched.
+    """
     target = Path(os.path.realpath(path))
     try:
-        _write(target, text)
+        if target.exists() and not target.is_file():
+            with open(target, "wb") as file:
+                write(file)
+        else:
+            _replace(target, write, None if keep is None else Path(keep))
     except OSError as error:
         if error.errno is None:
             raise
@@ -27,16 +52,48 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def _write(target: Path, text: str) -> None:
-    if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8")
-        return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+def remove_leftovers(folder: str | os.PathLike[str], pattern: str = "*") -> list[Path]:
+    """Remove the temporary files that killed processes have left in a folder.
+
+    Nobody may be writing to the folder at the same time.
+
+    Args:
+        folder: The folder.
+        pattern: Of the names of the files that were to be written.
+
+    Returns:
+        What was removed.
+    """
+    leftovers = sorted(Path(folder).glob(f".{pattern}.*{_SUFFIX}"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return leftovers
+
+
+_SUFFIX = ".tmp"
+
+
+def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | None) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(temporary, "wb") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and target.exists():
+            os.replace(target, keep)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+    _synchronise(target.parent)
+
+
+def _synchronise(folder: Path) -> None:
+    """Bring a folder's new names to the disk; where folders cannot be opened (Windows), the system does so itself."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,6 +3,7 @@
 from freqlearn.models.dctnet import load_dctnet_weights
 from freqlearn.models.gate import FrequencyGate
 from freqlearn.models.mobilenet import FrequencyMobileNetV2, mobilenet_v2
+from freqlearn.models.narrowing import narrow
 from freqlearn.models.resnet import (
     FrequencyResNet,
     resnet18,
@@ -24,6 +25,7 @@ __all__ = [
     "load_dctnet_weights",
     "load_rgb_weights",
     "mobilenet_v2",
+    "narrow",
     "resnet18",
     "resnet34",
     "resnet50",
