@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from freqlearn.pipelines.options import Precision
+from freqlearn.pipelines.processes import chosen_world
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 
@@ -126,6 +127,13 @@ def make_trainer(
     monitor: str | None = "val/accuracy",
     precision: Precision = "auto",
     accelerator: str = "auto",
+    devices: int | None = None,
+    nodes: int = 1,
+    sync_batchnorm: bool = False,
+    accumulate: int = 1,
+    gradient_clip: float | None = None,
+    validate_every: int = 1,
+    checkpoint_steps: int | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
 ) -> L.Trainer:
@@ -138,12 +146,20 @@ def make_trainer(
         monitor: Metric that best.ckpt has the highest value of; None writes no best.ckpt.
         precision: "auto" is bf16-mixed on a GPU that has it, and 32-true elsewhere.
         accelerator: "auto", "cpu", "gpu" or "mps".
+        devices: Processes on each machine; None for what torchrun has started, else one.
+        nodes: Machines.
+        sync_batchnorm: Let BatchNorm see the images of all processes.
+        accumulate: Batches whose gradients make an optimizer step.
+        gradient_clip: Longest gradient, by its norm; None for any.
+        validate_every: Epochs from one validation to the next.
+        checkpoint_steps: Also save last.ckpt after every so many steps.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
 
     Raises:
         ValueError: If this machine lacks the accelerator, or it the precision.
     """
+    devices, nodes = chosen_world(devices, nodes)
     all_callbacks = [*callbacks, StopOnDivergence(), StopOnInterrupt(output / LAST if output else None)]
     loggers: list[Logger] = []
     if output is not None:
@@ -162,6 +178,15 @@ def make_trainer(
                 )
             )
         all_callbacks.append(LearningRateMonitor(logging_interval="epoch"))
+        if checkpoint_steps is not None:
+            all_callbacks.append(
+                ModelCheckpoint(
+                    output,
+                    filename=Path(LAST).stem,
+                    every_n_train_steps=checkpoint_steps,
+                    enable_version_counter=False,
+                )
+            )
         all_callbacks.append(ModelCheckpoint(output, filename=Path(LAST).stem, enable_version_counter=False))
     if progress:
         all_callbacks.append(_ProgressBar(console_kwargs={"stderr": True}))  # stdout is for results
@@ -171,7 +196,13 @@ def make_trainer(
                 max_epochs=epochs,
                 max_steps=-1 if max_steps is None else max_steps,
                 accelerator=accelerator,
-                devices=1,
+                devices=devices,
+                num_nodes=nodes,
+                strategy="ddp" if devices * nodes > 1 else "auto",
+                sync_batchnorm=sync_batchnorm,
+                accumulate_grad_batches=accumulate,
+                gradient_clip_val=gradient_clip,
+                check_val_every_n_epoch=validate_every,
                 precision=_resolve_precision(precision, accelerator),
                 logger=loggers or False,
                 callbacks=all_callbacks,
