@@ -2,22 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch.utils.data import get_worker_info
 
 from freqlearn import _native
-from freqlearn.batch_run import Run, path_of
+from freqlearn.batch_run import OnError, Run, path_of
 from freqlearn.collating import Key, Samples
 from freqlearn.cores import available_cores
+from freqlearn.errors import ImageDecodeError
 from freqlearn.indexing import integer
 from freqlearn.native_operator import DTYPES, check_layout
 from freqlearn.transforms.pipeline import Pipeline
 
-OnError = Literal["raise", "replace"]
 MAX_THREADS = 1024
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ class Failure:
         index: Its place in the batch, from 0.
         path: The file, where known.
         error: Why.
-        replaced_by: Index of the sample whose copy stands in its place.
+        replaced_by: Index of the sample whose copy stands in its place; None if it was left out.
     """
 
     index: int
     path: str | None
     error: Exception
-    replaced_by: int
+    replaced_by: int | None
 
 
 class BatchDecoder:
@@ -59,9 +59,10 @@ class BatchDecoder:
         num_threads: How many threads decode, the calling one included. By default one for each core that the process
             may use (divided by LOCAL_WORLD_SIZE, which torchrun sets), and one in a DataLoader's worker process, since
             the workers share the cores already.
-        on_error: "raise", or "replace" to put in the place of a sample whose image cannot be read (an `ImageError` or
-            `OSError`) the next one of the batch that can: image, label and all. Each is logged as a warning, and in
-            `failures`. A batch of nothing else is an error.
+        on_error: "raise"; "replace" to put in the place of a sample whose image cannot be read (an `ImageError` or
+            `OSError`) the next one of the batch that can: image, label and all; or "drop" to leave such samples out of
+            the batch, which is then smaller. Each is in `failures`, and what is replaced is logged as a warning. A
+            batch of nothing else is an error.
         dtype: Of the tensor; None for ToFrequencyTensor's.
         memory_format: torch.contiguous_format or torch.channels_last; None for ToFrequencyTensor's.
         pin_memory: Whether the tensor is made in page-locked memory. In worker processes this is for the DataLoader's
@@ -116,7 +117,7 @@ class BatchDecoder:
             items: At least one image, or sample with an image; all come out of the transform with the same size.
 
         Returns:
-            (N, C, H/8, W/8) tensor, or the collated samples with it.
+            (N, C, H/8, W/8) tensor, or the collated samples with it; fewer than N with `on_error="drop"`.
 
         Raises:
             ImageError, OSError: As reading the image alone raises it, with its path and index; not before all other
@@ -126,14 +127,21 @@ class BatchDecoder:
         """
         self._last.failures = ()
         samples = Samples(items, self.image_key)
-        run = Run(self._pipeline, samples.sources, replace=self.on_error == "replace")
+        run = Run(self._pipeline, samples.sources, on_error=self.on_error)
         images = run.decode(self._pool(), lambda blocks: self._empty(len(items), blocks))
-        origins = self._replaced(run, images)
+        if images is None or len(run.errors) == len(items):  # only where they are to be left out
+            self._last.failures = _failures(run, {})
+            first = run.errors[0]
+            raise ImageDecodeError(
+                f"expected an image that can be read, got {len(items)} that cannot: {first}"
+            ) from first
+        origins = self._kept(run, images) if self.on_error == "drop" else self._replaced(run, images)
+        images = images[: len(origins)]
         return samples.collated(images.to(self.dtype or self._pipeline.last.dtype), origins)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What was replaced in the last batch that the calling thread decoded, in order."""
+        """What was replaced or left out in the last batch that the calling thread decoded, in order."""
         failures: tuple[Failure, ...] = getattr(self._last, "failures", ())
         return failures
 
@@ -182,15 +190,29 @@ class BatchDecoder:
         """Copy good images to where there are none; return which item stands at each place."""
         count = len(images)
         origins = list(range(count))
-        failures = []
         for index, error in sorted(run.errors.items()):
             origin = next(i % count for i in range(index + 1, index + count) if i % count not in run.errors)
             images[index].copy_(images[origin])
             origins[index] = origin
-            failures.append(Failure(index, path_of(run.sources[index]), error, origin))
             logger.warning("image %d of %d, counted from 0, replaced by image %d: %s", index, count, origin, error)
-        self._last.failures = tuple(failures)
+        self._last.failures = _failures(run, {index: origins[index] for index in run.errors})
         return origins
+
+    def _kept(self, run: Run, images: torch.Tensor) -> list[int]:
+        """Move good images to the front; return which item stands at each place there."""
+        kept = [index for index in range(len(images)) if index not in run.errors]
+        for place, index in enumerate(kept):
+            if place != index:
+                images[place].copy_(images[index])
+        self._last.failures = _failures(run, {})
+        return kept
+
+
+def _failures(run: Run, replaced_by: Mapping[int, int]) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(index, path_of(run.sources[index]), error, replaced_by.get(index))
+        for index, error in sorted(run.errors.items())
+    )
 
 
 def default_num_threads() -> int:

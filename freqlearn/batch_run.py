@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 
@@ -14,6 +14,7 @@ from freqlearn.transforms.pipeline import Pipeline
 # What a file that cannot be read raises; anything else is a mistake in the program.
 UNREADABLE = (ImageError, OSError)
 
+OnError = Literal["raise", "replace", "drop"]
 Result = TypeVar("Result")
 
 
@@ -25,21 +26,22 @@ class Run:
         errors: Why images could not be read, by index.
     """
 
-    def __init__(self, pipeline: Pipeline, sources: Sequence[Any], *, replace: bool) -> None:
+    def __init__(self, pipeline: Pipeline, sources: Sequence[Any], *, on_error: OnError) -> None:
         """Nothing is done yet.
 
         Args:
             pipeline: What is to be done to each image.
             sources: The images.
-            replace: Whether to go on without images that cannot be read, as long as there is one that can.
+            on_error: "raise" stops at an image that cannot be read; "replace" goes on without it as long as there is
+                one that can, "drop" in any case.
         """
         self.sources = sources
         self.errors: dict[int, Exception] = {}
         self._pipeline = pipeline
-        self._replace = replace
+        self._on_error = on_error
         self._size_px: tuple[int, int] | None = None
 
-    def decode(self, pool: _native.Pool, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor:
+    def decode(self, pool: _native.Pool, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor | None:
         """Decode all images.
 
         Args:
@@ -48,7 +50,7 @@ class Run:
                 `native_operator.DTYPES`, not filled.
 
         Returns:
-            That tensor; undefined at the places in `errors`.
+            That tensor; undefined at the places in `errors`. With "drop", None if no image could even be planned.
 
         Raises:
             Exception: What the first image that cannot be used raised, with its index and path.
@@ -96,11 +98,11 @@ class Run:
         self.errors[place] = error
 
     def _goes_on(self, error: Exception) -> bool:
-        return self._replace and isinstance(error, UNREADABLE)
+        return self._on_error != "raise" and isinstance(error, UNREADABLE)
 
-    def _checked(self, images: torch.Tensor | None) -> torch.Tensor:
+    def _checked(self, images: torch.Tensor | None) -> torch.Tensor | None:
         fatal = [index for index in sorted(self.errors) if not self._goes_on(self.errors[index])]
-        if images is not None and not fatal and len(self.errors) < len(self.sources):
+        if not fatal and (self._on_error == "drop" or len(self.errors) < len(self.sources)):
             return images
         first, *others = fatal or sorted(self.errors)
         error = self._located(first)

@@ -1,12 +1,16 @@
 """The order of an epoch: which samples this process gets, from which point on."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch.utils.data.distributed import DistributedSampler
 
 from freqlearn.indexing import integer
 from freqlearn.pipelines.data import Key, derived_seed
+
+Shares = Literal["repeat", "drop", "uneven"]
+"""What becomes of the samples that are left when an epoch is divided evenly among processes; see EpochSampler."""
 
 
 # A DistributedSampler, so that Lightning and others that would put one in its place leave it alone: theirs yields plain
@@ -17,17 +21,25 @@ class EpochSampler(DistributedSampler[Key]):
     With torch.distributed running, every process gets its own stride of the same permutation.
     """
 
-    def __init__(self, size: int, *, shuffle: bool, seed: int = 0) -> None:
+    def __init__(
+        self, size: int, *, shuffle: bool, seed: int = 0, shares: Shares = "repeat", multiple: int = 1
+    ) -> None:
         """Sample from `size` files.
 
         Args:
             size: Number of files.
             shuffle: Whether to permute them anew in every epoch.
             seed: Root of all randomness.
+            shares: Where an epoch does not divide evenly among the processes: "repeat" loads the first samples of the
+                order once more, as torch's DistributedSampler does; "drop" leaves the last ones out; "uneven" gives
+                some processes one more, so that every sample is loaded exactly once.
+            multiple: Every process's share is a multiple of so many samples, with "drop".
         """
         # One process: rank and world are asked for when they are needed, for there may be no process group yet.
         super().__init__(range(size), num_replicas=1, rank=0, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
         self.size = size
+        self.shares = shares
+        self.multiple = multiple
         self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,8 +61,11 @@ class EpochSampler(DistributedSampler[Key]):
         return min(start + count * rank_and_world()[1], self.size)
 
     def __len__(self) -> int:
-        """Samples of a whole epoch in this process, wherever the next one starts: Lightning counts batches with it."""
-        return -(-self.size // rank_and_world()[1])
+        """Samples of a whole epoch in the process that gets most, wherever the next one starts.
+
+        Lightning counts batches with it, and waits for ever where processes count differently.
+        """
+        return self._share(0, 0, rank_and_world()[1])
 
     def __iter__(self) -> Iterator[Key]:
         rank, world = rank_and_world()
@@ -61,11 +76,18 @@ class EpochSampler(DistributedSampler[Key]):
             order = torch.randperm(self.size, generator=generator, device="cpu")
         else:
             order = torch.arange(self.size, device="cpu")
-        # Wrap around so that every process gets the same number, as torch's DistributedSampler does.
-        share = -(-(self.size - start) // world)
-        positions = (start + rank + world * torch.arange(share, device="cpu")) % self.size
-        for index in order[positions].tolist():
+        places = start + rank + world * torch.arange(self._share(start, rank, world), device="cpu")
+        for index in order[places % self.size].tolist():
             yield epoch, index
+
+    def _share(self, start: int, rank: int, world: int) -> int:
+        """How many samples a process gets of what remains of an epoch."""
+        remaining = self.size - start
+        if self.shares == "drop":
+            return remaining // (world * self.multiple) * self.multiple
+        if self.shares == "uneven":
+            return max(0, -(-(remaining - rank) // world))
+        return -(-remaining // world)
 
 
 def rank_and_world() -> tuple[int, int]:

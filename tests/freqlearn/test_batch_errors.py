@@ -171,6 +171,33 @@ def test_nothing_to_replace_with(num_threads, paths, train):
     assert decoder.failures == ()
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_dropped_samples_are_missing_and_the_others_as_they_were(num_threads, memory_format, paths, train):
+    samples = [(path, i) for i, path in enumerate(paths)]
+    torch.manual_seed(0)
+    expected, _ = fl.BatchDecoder(train, on_error="replace")(samples)
+    decoder = fl.BatchDecoder(train, num_threads=num_threads, on_error="drop", memory_format=memory_format)
+    torch.manual_seed(0)
+    images, labels = decoder(samples)
+    kept = [i for i in range(COUNT) if i not in (CUT, DAMAGED, NO_IMAGE)]
+    assert labels.tolist() == kept
+    assert torch.equal(images, expected[kept])
+    assert images.is_contiguous(memory_format=memory_format)
+    assert [(f.index, f.path, f.replaced_by) for f in decoder.failures] == [
+        (i, paths[i], None) for i in (CUT, DAMAGED, NO_IMAGE)
+    ]
+    assert [str(f.error) for f in decoder.failures] == [str(error_alone(f.path)) for f in decoder.failures]
+
+
+@pytest.mark.parametrize("bad", [(DAMAGED, NO_IMAGE), (CUT, NO_IMAGE), (DAMAGED,)])
+def test_nothing_left_after_dropping(bad, paths, train):
+    decoder = fl.BatchDecoder(train, on_error="drop")
+    with pytest.raises(fl.ImageDecodeError, match=f"got {len(bad)} that cannot: {paths[bad[0]]}: "):
+        decoder([paths[i] for i in bad])
+    assert [str(f.error) for f in decoder.failures] == [str(error_alone(paths[i])) for i in bad]
+
+
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_errors_in_a_loader(num_workers, folder, train):
     dataset = ImageFolder(folder, loader=fl.read_bytes)
