@@ -17,7 +17,7 @@ from torch import nn
 from benchmarks.report import table, write
 from freqlearn import models
 from freqlearn.channels import ChannelSet
-from freqlearn.pipelines.bench.networks import macs
+from freqlearn.pipelines.costs import macs
 from freqlearn.spec import InputSpec
 
 RGB = InputSpec.preset("imagenet-rgb")

@@ -148,6 +148,23 @@ class InputSpec:
         mean, std = (tuple(values[p] for p in positions) for values in (self.mean, self.std))
         return replace(self, channels=channels, mean=mean, std=std)
 
+    def with_std_floor(self, floor: float) -> "InputSpec":
+        """Return the spec that divides no channel by less than `floor`.
+
+        Standardising blows every channel up to unit variance, those too that hold little but noise; with a floor they
+        keep an amplitude in proportion to what they hold.
+
+        Args:
+            floor: Least standard deviation; positive, in the units of ``std``.
+
+        Raises:
+            ValueError: If the floor is not a positive number.
+        """
+        if not (math.isfinite(floor) and floor > 0):
+            raise ValueError(f"expected a positive number as floor of the std, got {floor}")
+        source = "; ".join(part for part in (self.source, f"std at least {floor:g}") if part)
+        return replace(self, std=tuple(max(std, float(floor)) for std in self.std), source=source)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON types, with a format and version field."""
         return _FORMAT.document(

@@ -6,21 +6,14 @@ from typing import Any
 import torch
 import torchvision
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from freqlearn import models
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.bench.timing import clocked
+from freqlearn.pipelines.costs import macs
 from freqlearn.spec import InputSpec
 
 _CLASSES = 1000
-
-
-def macs(network: nn.Module, maps: torch.Tensor) -> int:
-    """Multiply-accumulates of a forward pass, counted by torch; as well on the meta device."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(maps)
-    return int(counter.get_total_flops()) // 2
 
 
 def measure_networks(

@@ -39,6 +39,21 @@ def test_what_a_spec_says_of_the_input():
     assert rgb.bytes_per_image == torch.zeros(3, 223, 223).nbytes
 
 
+def test_a_floor_raises_the_small_deviations_only():
+    floored = spec().with_std_floor(0.5)
+    assert floored.std == (3.0, 0.5)
+    assert floored == spec(std=(3.0, 0.5)), "nothing else changes"
+    assert floored.source == "a test; std at least 0.5"
+    assert spec(source="").with_std_floor(4).std == (4.0, 4.0)
+    assert InputSpec.from_json(floored.to_json()) == floored
+
+
+@pytest.mark.parametrize("floor", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_floor_is_a_positive_number(floor):
+    with pytest.raises(ValueError, match="positive number as floor of the std, got"):
+        spec().with_std_floor(floor)
+
+
 def test_numbers_become_plain_floats():
     made = spec(mean=np.array([1, 2]), std=torch.tensor([1.5, 2.5]), size_px=np.int64(448))
     assert made.mean == (1.0, 2.0)

@@ -9,8 +9,8 @@ import torch
 import torchvision
 import yaml
 
-from freqlearn.pipelines.bench.networks import macs
 from freqlearn.pipelines.cli import main
+from freqlearn.pipelines.costs import macs
 from freqlearn.pipelines.inputs import choose_spec
 from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import RunOptions, TrainOptions
