@@ -19,8 +19,7 @@ Network = FrequencyResNet | FrequencyMobileNetV2 | FrequencySmall
 def narrow(network: nn.Module, channels: ChannelSet) -> None:
     """Let a network take some of its channels only, and compute what it computed with zeros in place of the others.
 
-    For evaluation: in training the two differ, because batch statistics of a channel of zeros are others than those that
-    were folded.
+    That holds in evaluation. In training, a channel of zeros has other statistics than the ones that are folded.
 
     Args:
         network: A network of this package that was made from a spec, in evaluation mode; changed in place, ``spec`` and
