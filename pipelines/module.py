@@ -9,12 +9,15 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from freqlearn.pipelines.averaging import AveragedWeights
 from freqlearn.pipelines.checkpoint import HEADER_KEY
 from freqlearn.pipelines.data import Batch, derived_seed
-from freqlearn.pipelines.options import OptimizerName
+from freqlearn.pipelines.mixing import Mixing
+from freqlearn.pipelines.options import OptimizerName, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +28,9 @@ class Optimisation:
         optimizer: "sgd" has Nesterov momentum 0.9.
         lr: Highest learning rate.
         weight_decay: Not applied to biases and normalisation layers.
-        warmup: Share of all steps in which the rate rises linearly; it falls to 0 by a half cosine after that.
+        warmup: Share of all steps in which the rate rises linearly.
+        schedule: How it falls after that: to 0 by a half cosine ("cosine"), or to a tenth after one third and again
+            after two thirds of all steps ("step").
         label_smoothing: Share of the target spread over all classes.
     """
 
@@ -33,6 +38,7 @@ class Optimisation:
     lr: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.05
+    schedule: Schedule = "cosine"
     label_smoothing: float = 0.0
 
     def rate(self, step: int, steps: int) -> float:
@@ -40,6 +46,8 @@ class Optimisation:
         rising = max(1, round(self.warmup * steps))
         if step < rising:
             return (step + 1) / rising
+        if self.schedule == "step":
+            return float(0.1 ** min(2, 3 * step // steps))
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
 
 
@@ -59,6 +67,8 @@ class Classifier(L.LightningModule):
         steps: int | None = None,
         header: Mapping[str, Any] | None = None,
         seed: int = 0,
+        mixing: Mixing | None = None,
+        channels_last: bool = False,
     ) -> None:
         """Wrap a model.
 
@@ -70,10 +80,14 @@ class Classifier(L.LightningModule):
                 training may resume in the middle of an epoch: asking makes Lightning create the loader's iterator
                 before it has restored the position.
             header: Plain data that checkpoints carry to rebuild the model from: `Header.to_dict()`.
-            seed: Root of the randomness inside the model (dropout, gate noise).
+            seed: Root of the randomness inside the model (dropout, gate noise), and of mixing.
+            mixing: Mixes the pictures of every training batch.
+            channels_last: Keep weights and maps with their channels innermost in memory.
         """
         super().__init__()
-        self.model = model
+        self.model = model.to(memory_format=torch.channels_last) if channels_last else model  # type: ignore[call-overload]
+        self.memory_format = torch.channels_last if channels_last else torch.preserve_format
+        self.mixing = mixing
         self.optimisation = optimisation or Optimisation()
         self.steps = steps
         self.header = header
@@ -100,27 +114,46 @@ class Classifier(L.LightningModule):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, h, w) -> (N, num_classes) logits."""
-        logits: torch.Tensor = self.model(images)
+        logits: torch.Tensor = self.model(images.contiguous(memory_format=self.memory_format))
         return logits
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step, so that a resumed run draws the same dropout and gate noise as an uninterrupted one."""
-        torch.manual_seed(derived_seed(self.seed, self.global_step, self.global_rank))
+        part = batch_idx % self.trainer.accumulate_grad_batches
+        torch.manual_seed(derived_seed(self.seed, self.global_step, self.global_rank, part))
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Cross entropy plus penalty of one batch; logs train/loss and train/accuracy."""
+        """Cross entropy plus penalty of one batch; logs train/loss and train/accuracy.
+
+        Of a mixed picture, the class with the larger share counts as the right one, as in torchvision's references.
+        """
         images, labels = batch
+        targets = labels
+        if self.mixing is not None:
+            images, targets = self.mixing(images, labels)
+            labels = targets.argmax(dim=1)
         logits = self(images)
-        loss: torch.Tensor = self.loss(logits, labels)
+        loss: torch.Tensor = self.loss(logits, targets)
+        size = len(labels)
         if (penalty := self.penalty()) is not None:
-            self.log("train/penalty", penalty, on_step=False, on_epoch=True)
+            self.log("train/penalty", penalty, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
             loss = loss + penalty
         self.train_accuracy(logits, labels)
-        size = len(labels)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         self.log("loss", loss, prog_bar=True, on_step=True, logger=False)
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Give all processes the first one's BatchNorm statistics: the ones that are saved.
+
+        DDP does that before a training step; the last one has moved each process's own.
+        """
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            for part in self.model.modules():
+                if isinstance(part, _BatchNorm):
+                    for buffer in part.buffers(recurse=False):
+                        torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Log val/loss (without smoothing), val/accuracy and, above five classes, val/top5; return the logits."""
@@ -133,7 +166,7 @@ class Classifier(L.LightningModule):
         return logits
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, and a linear warm-up followed by a half cosine, stepped every batch."""
+        """The optimizer, and a linear warm-up followed by the schedule, stepped with it."""
         how = self.optimisation
         groups = self.parameter_groups()
         optimizer: torch.optim.Optimizer
@@ -148,6 +181,9 @@ class Classifier(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to rebuild the model."""
+        """Add what is needed to rebuild the model; where weights are averaged, save the averages."""
+        for callback in self.trainer.callbacks if self._trainer is not None else ():  # type: ignore[attr-defined]
+            if isinstance(callback, AveragedWeights):
+                callback.put_averages(checkpoint)
         if self.header is not None:
             checkpoint[HEADER_KEY] = dict(self.header)
