@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -89,11 +90,10 @@ def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | No
 
 
 def _synchronise(folder: Path) -> None:
-    """Bring a folder's new names to the disk; where folders cannot be opened (Windows), the system does so itself."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Bring a folder's new names to the disk now, where the system can do that; the files themselves are there."""
+    with suppress(OSError):  # Windows opens no folders, and some network file systems do not synchronise them
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

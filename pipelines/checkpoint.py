@@ -110,7 +110,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: If the file is missing, damaged, or no freqlearn checkpoint.
     """
     path = Path(path)
-    data = _read(path)
+    data = read_data(path)
     header = _header(path, data)
     try:
         model = header.build()
@@ -126,7 +126,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 def read_header(path: str | Path) -> Header:
     """Read only what a checkpoint says about its model; errors as for `load_checkpoint`."""
     path = Path(path)
-    return _header(path, _read(path))
+    return _header(path, read_data(path))
 
 
 def check_classes(header: Header, classes: Sequence[str], where: Path) -> None:
@@ -144,7 +144,8 @@ def check_classes(header: Header, classes: Sequence[str], where: Path) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_data(path: Path) -> dict[str, Any]:
+    """Read the whole content of a checkpoint; errors as for `load_checkpoint`, but for the description."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from freqlearn.pipelines.arguments import Command, UsageError, parse
+from freqlearn.pipelines.preemption import INTERRUPTED, PREEMPTED, Preempted, sigterm_raises
 
 # What the extra `train` brings; one of them missing means that the extra is.
 _EXTRA = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotlib", "rich", "yaml", "docstring_parser")
@@ -32,6 +33,11 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.commands:heatmap",
         positional=("importance",),
     ),
+    "compare-rankings": Command(
+        "how much several rankings agree",
+        "freqlearn.pipelines.commands:compare_rankings",
+        positional=("rankings",),
+    ),
     "train": Command(
         "train a classifier on a folder of images",
         "freqlearn.pipelines.commands:train",
@@ -50,6 +56,11 @@ COMMANDS: dict[str, Command] = {
         "name the likeliest classes of image files",
         "freqlearn.pipelines.commands:predict",
         positional=("checkpoint", "files"),
+    ),
+    "export": Command(
+        "export a checkpoint to ONNX or torch.export, and compare the two",
+        "freqlearn.pipelines.commands:export",
+        positional=("checkpoint",),
     ),
     "info": Command("what the headers of JPEG files hold", "freqlearn.pipelines.commands:info", positional=("files",)),
     "demo": Command(
@@ -72,19 +83,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Its arguments; those of the process by default.
 
     Returns:
-        Exit status: 0, 1 if some of several files failed, 2 for a user's mistake, 130 after Ctrl-C.
+        Exit status: 0, 1 if some of several files failed, 2 for a user's mistake, 75 after SIGTERM
+            (try again later: `train --resume` goes on), 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _run(arguments)
+        with sigterm_raises():
+            return _run(arguments)
     except BrokenPipeError:
         # Whoever read our output (`| head`) has seen enough; Python must not complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "interrupted", 130, debug)
+        return _fail(str(stop) if stop.args else "interrupted", INTERRUPTED, debug)
+    except Preempted as stop:
+        return _fail(str(stop), PREEMPTED, debug)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRA:
@@ -151,7 +166,8 @@ def _one_line(error: BaseException) -> str:
 def _fail(message: str, status: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    sys.stderr.write(f"freqlearn: {message}\n")
+    if message:  # of several processes that stop, one says so
+        sys.stderr.write(f"freqlearn: {message}\n")
     return status
 
 

@@ -2,12 +2,10 @@
 
 import logging
 import signal
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import lightning as L
@@ -15,101 +13,16 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 
+from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, CheckpointFiles
+from freqlearn.pipelines.divergence import StopOnDivergence
 from freqlearn.pipelines.options import Precision
 from freqlearn.pipelines.processes import chosen_world
+from freqlearn.pipelines.saving import SaveState
+from freqlearn.pipelines.stopping import Interrupted
 
-LAST, BEST = "last.ckpt", "best.ckpt"
-
-
-class Interrupted(Exception):
-    """Ctrl-C; not a KeyboardInterrupt, because Lightning answers that one with sys.exit."""
-
-
-class StopOnInterrupt(Callback):
-    """First Ctrl-C: finish the step, save, stop. Second: stop at once.
-
-    A KeyboardInterrupt in the middle of an optimizer step would leave a state that cannot be resumed exactly.
-    """
-
-    def __init__(self, checkpoint: Path | None = None) -> None:
-        """Save to `checkpoint`; None saves nothing."""
-        self.checkpoint = checkpoint
-        self._requested = False
-        self._previous: Any = None
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take over SIGINT (possible in the main thread only).
-
-        Not earlier: Lightning notes all signal handlers before this, and puts those back at the end.
-        """
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._request)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop here if asked to."""
-        self._stop_if_requested(trainer)
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Stop here if asked to."""
-        self._stop_if_requested(trainer)
-
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Give SIGINT back."""
-        self._restore()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Give SIGINT back."""
-        self._restore()
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if self._requested:
-            raise Interrupted("interrupted without saving")
-        self._requested = True
-
-    def _stop_if_requested(self, trainer: L.Trainer) -> None:
-        if not self._requested:
-            return
-        if self.checkpoint is None:
-            raise Interrupted("interrupted")
-        trainer.save_checkpoint(self.checkpoint)
-        raise Interrupted(
-            f"interrupted after step {trainer.global_step}; state saved to {self.checkpoint}: "
-            "the same command with --resume goes on from there"
-        )
-
-    def _restore(self) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
-
-
-class StopOnDivergence(Callback):
-    """Stops a training whose loss is no longer a number, before hours go by and its last good state is replaced."""
-
-    _EVERY_STEPS = 20  # looking at the loss makes the CPU wait for the GPU
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Look at the loss now and then, and at the end of every epoch."""
-        if trainer.global_step % self._EVERY_STEPS and not trainer.is_last_batch:
-            return
-        if not torch.isfinite(outputs["loss"]):
-            raise ValueError(
-                f"the loss is {float(outputs['loss'])} at step {trainer.global_step}: training has diverged; "
-                "use a smaller lr"
-            )
+__all__ = ["BEST", "LAST", "PREVIOUS", "device_of", "make_trainer", "quiet_lightning"]
 
 
 class _ProgressBar(RichProgressBar):
@@ -142,7 +55,7 @@ def make_trainer(
     Args:
         epochs: Number of epochs.
         max_steps: Stop after so many steps even if epochs remain.
-        output: Folder for last.ckpt, best.ckpt and logs/ (CSV and TensorBoard); None writes no file at all.
+        output: Folder for last.ckpt, previous.ckpt, best.ckpt and logs/ (CSV and TensorBoard); None writes no file.
         monitor: Metric that best.ckpt has the highest value of; None writes no best.ckpt.
         precision: "auto" is bf16-mixed on a GPU that has it, and 32-true elsewhere.
         accelerator: "auto", "cpu", "gpu" or "mps".
@@ -152,7 +65,7 @@ def make_trainer(
         accumulate: Batches whose gradients make an optimizer step.
         gradient_clip: Longest gradient, by its norm; None for any.
         validate_every: Epochs from one validation to the next.
-        checkpoint_steps: Also save last.ckpt after every so many steps.
+        checkpoint_steps: Also save last.ckpt after every so many steps; by default every quarter of an hour.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
 
@@ -160,7 +73,7 @@ def make_trainer(
         ValueError: If this machine lacks the accelerator, or it the precision.
     """
     devices, nodes = chosen_world(devices, nodes)
-    all_callbacks = [*callbacks, StopOnDivergence(), StopOnInterrupt(output / LAST if output else None)]
+    all_callbacks = [*callbacks, StopOnDivergence()]
     loggers: list[Logger] = []
     if output is not None:
         csv = CSVLogger(output, name="logs")
@@ -173,21 +86,12 @@ def make_trainer(
                     filename=Path(BEST).stem,
                     monitor=monitor,
                     mode="max",
-                    save_weights_only=True,
+                    save_on_train_epoch_end=False,  # after a validation: there is none in some epochs
                     enable_version_counter=False,
                 )
             )
         all_callbacks.append(LearningRateMonitor(logging_interval="epoch"))
-        if checkpoint_steps is not None:
-            all_callbacks.append(
-                ModelCheckpoint(
-                    output,
-                    filename=Path(LAST).stem,
-                    every_n_train_steps=checkpoint_steps,
-                    enable_version_counter=False,
-                )
-            )
-        all_callbacks.append(ModelCheckpoint(output, filename=Path(LAST).stem, enable_version_counter=False))
+    all_callbacks.append(SaveState(output, every_steps=checkpoint_steps))
     if progress:
         all_callbacks.append(_ProgressBar(console_kwargs={"stderr": True}))  # stdout is for results
     try:
@@ -206,7 +110,7 @@ def make_trainer(
                 precision=_resolve_precision(precision, accelerator),
                 logger=loggers or False,
                 callbacks=all_callbacks,
-                enable_checkpointing=output is not None,
+                plugins=_plugins(),
                 enable_progress_bar=progress,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
@@ -237,7 +141,8 @@ def quiet_lightning(output: Path | None = None) -> Iterator[None]:
         output: Where it writes, for the error of a full disk, which names no file.
 
     Raises:
-        KeyboardInterrupt: On Ctrl-C in a training; the message says what was saved.
+        KeyboardInterrupt: On Ctrl-C; of a training the message says what was saved.
+        Preempted: On SIGTERM, likewise.
     """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
@@ -274,6 +179,14 @@ _NOISE = (
     r".*The dirpath has changed.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )
+
+
+def _plugins() -> list[Any]:
+    plugins: list[Any] = [CheckpointFiles()]
+    if SLURMEnvironment.detect():
+        # Lightning would requeue the job itself, from a file of its own; the exit status leaves that to the job.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    return plugins
 
 
 def _resolve_precision(precision: Precision, accelerator: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
+from freqlearn.pipelines.checkpoint_files import newest_state
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
@@ -92,7 +93,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         KeyboardInterrupt: On Ctrl-C, after the state was saved; the message says how to go on.
     """
     folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
-    header, output = _resumed(options, folders) if options.resume else _fresh(options, folders)
+    header, output, state = _resumed(options, folders) if options.resume else _fresh(options, folders)
     with divided_cores(options.workers) as workers, torch.random.fork_rng():
         torch.manual_seed(options.seed)
         model = header.build()
@@ -126,7 +127,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         _announce(options, folders, header)
         begin = time.perf_counter()
         with quiet_lightning(output):
-            trainer.fit(classifier, data, ckpt_path=output / LAST if options.resume else None, weights_only=True)
+            trainer.fit(classifier, data, ckpt_path=state, weights_only=True)
             accuracy = _best_accuracy(trainer, classifier, data, output)
     return TrainResult(
         checkpoint=output / (LAST if accuracy is None else BEST),
@@ -146,7 +147,7 @@ def output_folder(options: TrainOptions, spec: InputSpec) -> Path:
     return Path("runs") / f"{options.model}-{'rgb' if spec.channels is None else spec.channels.name}"
 
 
-def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
+def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path, None]:
     spec = choose_spec(options)
     output = output_folder(options, spec)
     _refuse_used(output)
@@ -163,14 +164,13 @@ def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
         training={**plain, "files": len(folders.train), "fingerprint": folders.train.fingerprint()},
         held_out=folders.held_out,
     )
-    return header, output
+    return header, output, None
 
 
-def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]:
+def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path, Path]:
+    """What the model is, where the run writes, and the checkpoint to go on from."""
     output = options.output or output_folder(options, choose_spec(options))
-    last = output / LAST
-    if not last.is_file():
-        raise ValueError(f"{last}: no such checkpoint, so there is nothing to resume; leave out resume to start")
+    last = newest_state(output)
     header = read_header(last)
     for name in _SAME_ON_RESUME:
         before, now = header.training.get(name), options.plain()[name]
@@ -180,7 +180,7 @@ def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path]
                 f"use --config {output / CONFIG}"
             )
     check_same_files(header, folders.train, last)
-    return header, output
+    return header, output, last
 
 
 def check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
