@@ -174,6 +174,42 @@ def predict(checkpoint: Path, files: list[Path], *, top: int = 5, batch_size: in
     return int(failed)
 
 
+def export(
+    checkpoint: Path,
+    *,
+    output: Path | None = None,
+    format: Literal["onnx", "torch"] = "onnx",
+    top: int | None = None,
+    batch_size: int | None = None,
+    verify_on: Path | None = None,
+    images: int = 32,
+) -> None:
+    """Export a checkpoint as a model that runs without freqlearn's training packages, and compare it with the checkpoint.
+
+    The file carries all that is needed to go from an image file to a class name; freqlearn.load_exported reads it.
+
+    Args:
+        checkpoint: A file that `freqlearn train` or `freqlearn rank` wrote.
+        output: File to write; by default next to the checkpoint, ending in .onnx or .pt2.
+        format: ONNX, for onnxruntime and others, or torch, an archive of torch.export (.pt2) for torch alone.
+        top: Of a checkpoint with a gate, keep so many channels for every image; the gate is folded away and only they
+            are the input. By default the gate is exported with the network, unless it is frozen already.
+        batch_size: Number of images that the model takes at once; by default any.
+        verify_on: Folder of photos to compare on; by default the validation files, if they are still where they were,
+            else generated pictures.
+        images: How many pictures to compare on.
+    """
+    from freqlearn.pipelines.exporting import export as run
+
+    result = run(checkpoint, output, format=format, top=top, batch_size=batch_size, verify_on=verify_on, images=images)
+    about = result.description
+    gate = "" if about.gate is None else f" behind a {about.gate} gate"
+    _write(
+        f"{result.path}: {about.network}{gate} on {about.spec}, {len(about.classes)} classes, {result.bytes:,} bytes"
+    )
+    _write(f"compared with {checkpoint} on {result.comparison}")
+
+
 def heatmap(importance: Path, *, output: Path | None = None, top: int = 24) -> None:
     """Draw an importance file as three 8x8 panels: heatmap.png and heatmap.svg.
 
@@ -191,6 +227,18 @@ def heatmap(importance: Path, *, output: Path | None = None, top: int = 24) -> N
     folder = output or (importance if importance.is_dir() else importance.parent)
     for path in draw(loaded, folder, selected=loaded.top(top)):
         _write(str(path))
+
+
+def compare_rankings(rankings: list[Path], *, top: int = 24) -> None:
+    """Show how much several rankings agree: rank correlation, and channels in common among the most important ones.
+
+    Args:
+        rankings: Two or more files importance.json, or the folders of rankings.
+        top: How many of the most important channels to compare.
+    """
+    from freqlearn.pipelines.comparison import compare
+
+    _write(str(compare(rankings, top=top)))
 
 
 def info(files: list[Path]) -> int:

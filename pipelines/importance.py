@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -76,6 +77,16 @@ class Importance:
         positive = np.maximum(self.values, 0.0)
         total = float(positive.sum())
         return float(positive[list(channels)].sum()) / total if total > 0 else 0.0
+
+    def rank_correlation(self, other: "Importance") -> float:
+        """Return Spearman's rank correlation with another importance, -1..1: 1 if both order the channels alike.
+
+        Equally important channels share their mean rank. Not a number where one of the two ranks all alike.
+        """
+        mine, others = _mean_ranks(self.values), _mean_ranks(other.values)
+        if not (np.ptp(mine) and np.ptp(others)):
+            return math.nan
+        return float(np.corrcoef(mine, others)[0, 1])
 
     def summary(self) -> dict[str, float]:
         """Return the shares of importance in Y, Cb and Cr, and in the 16 lowest frequencies of the three."""
@@ -156,6 +167,14 @@ class Importance:
             component, v, u = split_index(index)
             rows.append((index, COMPONENTS[component], v, u, value))
         return rows
+
+
+def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 0 upwards, equal values sharing the mean of theirs: (N,) float64."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: NDArray[np.float64] = (last - (counts + 1) / 2)[place]
+    return ranks
 
 
 def _component(name: str) -> ChannelSet:
