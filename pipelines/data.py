@@ -29,7 +29,7 @@ def naming_file(path: str | Path, error: Exception) -> str:
     return message if message.startswith(str(path)) else f"{path}: {message}"
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The error's message; of an OSError without its file's name."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
@@ -109,8 +109,32 @@ class SeededDataset(Dataset[tuple[Any, int]]):
         return None
 
 
-class ImageDataset(SeededDataset):
-    """Files of a class folder, each turned into a tensor by a transform of its bytes."""
+class EncodedDataset(SeededDataset):
+    """Encoded files, each turned into a tensor by a transform of its bytes; subclasses say where they come from."""
+
+    def __init__(self, dataset: Any, transform: Transform, *, seed: int = 0) -> None:
+        """Wrap what holds the files.
+
+        Args:
+            dataset: Has a length.
+            transform: Encoded file -> (C, h, w) float32; draws its randomness from torch's default generator.
+            seed: Root of all randomness.
+        """
+        super().__init__(dataset, seed=seed)
+        self.transform = transform
+
+    def encoded(self, index: int) -> tuple[str | Path | bytes, Any]:
+        """Path or bytes of the file at `index`, and its label."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where its files are")
+
+    def sample(self, index: int) -> tuple[torch.Tensor, Any]:
+        """The tensor and label of the file at `index`."""
+        source, label = self.encoded(index)
+        return self.transform(source if isinstance(source, bytes) else read_bytes(source)), label
+
+
+class ImageDataset(EncodedDataset):
+    """Files of a class folder."""
 
     def __init__(self, folder: ClassFolder, transform: Transform, *, seed: int = 0, cache: bool = False) -> None:
         """Wrap a folder.
@@ -122,25 +146,26 @@ class ImageDataset(SeededDataset):
             cache: Keep every finished tensor in memory (in each worker its own). Only right for a transform
                 without randomness.
         """
-        super().__init__(folder, seed=seed)
+        super().__init__(folder, transform, seed=seed)
         self.folder = folder
-        self.transform = transform
-        self._cache: dict[int, torch.Tensor] | None = {} if cache else None
+        self._cache: dict[int, tuple[torch.Tensor, int]] | None = {} if cache else None
 
     @property
     def cached(self) -> bool:
         """Whether finished tensors are kept."""
         return self._cache is not None
 
+    def encoded(self, index: int) -> tuple[Path, int]:
+        """Path and label of the file at `index`."""
+        return self.folder.path(index), int(self.folder.labels[index])
+
     def sample(self, index: int) -> tuple[torch.Tensor, int]:
         """The tensor and label of the file at `index`."""
-        label = int(self.folder.labels[index])
-        if self._cache is not None and index in self._cache:
-            return self._cache[index], label
-        image = self.transform(read_bytes(self.folder.path(index)))
-        if self._cache is not None:
-            self._cache[index] = image
-        return image, label
+        if self._cache is None:
+            return super().sample(index)
+        if index not in self._cache:
+            self._cache[index] = super().sample(index)
+        return self._cache[index]
 
     def name(self, index: int) -> str:
         """The file's path."""

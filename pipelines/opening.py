@@ -1,0 +1,89 @@
+"""From what a person wants loaded, a folder or a dataset of any library, to a dataset of samples."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torchvision.datasets import DatasetFolder
+from torchvision.datasets.folder import default_loader
+
+from freqlearn import presets
+from freqlearn.pipelines.data import ImageDataset, SeededDataset
+from freqlearn.pipelines.encoded import BytesDataset
+from freqlearn.pipelines.folders import ClassFolder, read_class_folder
+from freqlearn.pipelines.image_loader import excerpt
+from freqlearn.reading import read_bytes
+from freqlearn.spec import InputSpec
+
+# Folders of these names alone are no classes.
+_SPLITS = {"train", "val", "valid", "validation", "test"}
+# A dataset that reads with one of these gives no tensors by itself.
+_RAW_LOADERS = (default_loader, read_bytes)
+
+
+def seeded_dataset(
+    data: Any, transform: Any, seed: int | None, *, augment: bool, image_key: str, label_key: str
+) -> SeededDataset:
+    """The samples of what was given to `make_loader`, whose arguments these are.
+
+    Args:
+        data: A folder, a ClassFolder, a SeededDataset, or another dataset.
+        transform: A transform, an InputSpec, or None.
+        seed: Root of all randomness; None for 0, or for the dataset's own.
+        augment: Whether an InputSpec stands for the training transform.
+        image_key: Where the image is in samples that are dicts.
+        label_key: Where the label is in them.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If they contradict each other.
+    """
+    if isinstance(data, SeededDataset):
+        if transform is not None or seed not in (None, data.seed):
+            raise ValueError(f"{type(data).__name__} has its own transform and seed: leave them out here")
+        return data
+    seed = 0 if seed is None else seed
+    if isinstance(transform, InputSpec):
+        transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
+    if isinstance(data, str | os.PathLike):
+        data = _class_folder(Path(data))
+    elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
+        data = _listed_by(data)
+    if isinstance(data, ClassFolder):
+        _check_transform(transform)
+        return ImageDataset(data, transform, seed=seed)
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise TypeError(
+            f"expected a folder, a ClassFolder, or a dataset with a length and an index, got {type(data).__name__}"
+        )
+    if transform is not None:
+        _check_transform(transform)
+        return BytesDataset(data, transform, seed=seed, image_key=image_key, label_key=label_key)
+    if isinstance(data, DatasetFolder) and data.transform is None and data.loader in _RAW_LOADERS:
+        _check_transform(None)
+    return SeededDataset(data, seed=seed)
+
+
+def _class_folder(root: Path) -> ClassFolder:
+    folder = read_class_folder(root)
+    if set(folder.classes) <= _SPLITS and "train" in folder.classes:
+        raise ValueError(
+            f"expected a folder of class folders, got {root} with {', '.join(folder.classes)}: pass {root / 'train'}"
+        )
+    return folder
+
+
+def _listed_by(dataset: DatasetFolder) -> ClassFolder:
+    """The files and labels of torchvision's dataset."""
+    root = Path(dataset.root)
+    files = np.array([os.fsencode(os.path.relpath(path, root)) for path, _ in dataset.samples])
+    relabel = dataset.target_transform or int
+    labels = np.array([relabel(label) for _, label in dataset.samples], dtype=np.int64)
+    return ClassFolder(root, tuple(dataset.classes), files, labels)
+
+
+def _check_transform(transform: Any) -> None:
+    if not callable(transform):
+        error = ValueError if transform is None else TypeError
+        raise error(f"expected a transform from a file's bytes to a tensor, or an InputSpec, got {excerpt(transform)}")
