@@ -1,6 +1,5 @@
 """The loader to take by default: same samples whatever the workers, and a state to go on from."""
 
-import signal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +15,7 @@ from freqlearn.pipelines.image_loader import ImageLoader
 from freqlearn.pipelines.opening import seeded_dataset
 from freqlearn.pipelines.sampling import EpochSampler, Shares, rank_and_world
 from freqlearn.pipelines.skipping import LenientDataset, SkippingCollate
+from freqlearn.pipelines.worker_signals import leave_stopping_to_main
 from freqlearn.spec import InputSpec
 
 __all__ = ["ImageLoader", "OnError", "make_loader"]
@@ -117,7 +117,7 @@ def make_loader(
         pin_memory=torch.cuda.is_available() if pin_memory is None else pin_memory,
         prefetch_factor=prefetch_factor,
         persistent_workers=workers > 0 if persistent_workers is None else persistent_workers,
-        worker_init_fn=_ignore_interrupt if workers else None,
+        worker_init_fn=leave_stopping_to_main if workers else None,
     )
 
 
@@ -136,8 +136,3 @@ def _batched(
         return dataset, decode
     lenient = LenientDataset(dataset)
     return lenient, SkippingCollate(lenient, decode, least=least)
-
-
-def _ignore_interrupt(worker: int) -> None:
-    # Ctrl-C reaches the whole process group; the main process finishes its step first and needs its workers for that.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

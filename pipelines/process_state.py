@@ -38,7 +38,7 @@ def metric_states(module: nn.Module) -> dict[str, dict[str, Any]]:
     They are of this process only: torchmetrics adds the processes up when a metric is computed.
     """
     return {
-        name: {state: torch.utils._pytree.tree_map(_to_cpu, value) for state, value in metric.metric_state.items()}
+        name: {state: _moved(value, torch.device("cpu")) for state, value in metric.metric_state.items()}
         for name, metric in module.named_modules()
         if isinstance(metric, Metric) and metric.update_called
     }
@@ -49,9 +49,12 @@ def set_metric_states(module: nn.Module, states: dict[str, dict[str, Any]]) -> N
     for name, metric in module.named_modules():
         if isinstance(metric, Metric) and name in states:
             for state, value in states[name].items():
-                setattr(metric, state, torch.utils._pytree.tree_map(lambda part: part.to(metric.device), value))
+                setattr(metric, state, _moved(value, metric.device))
             metric._update_count = max(metric._update_count, 1)  # it has counted: computing it needs no warning
 
 
-def _to_cpu(value: Any) -> Any:
-    return value.detach().cpu().clone() if isinstance(value, torch.Tensor) else value
+def _moved(value: torch.Tensor | list[torch.Tensor], device: torch.device) -> torch.Tensor | list[torch.Tensor]:
+    """A metric's state (a tensor, or a list of them) on a device, apart from the metric's own."""
+    if isinstance(value, list):
+        return [part.detach().to(device, copy=True) for part in value]
+    return value.detach().to(device, copy=True)
