@@ -58,6 +58,12 @@ class Experiment:
         """Where one training writes."""
         return self.output / f"seed-{seed}" / variant.name
 
+    def ranking(self, method: str, seed: int) -> Path:
+        """Where a ranking is written."""
+        if method == "gate":
+            return self.folder(Variant("small", "dynamic"), seed)
+        return self.output / f"seed-{seed}" / f"ranking-{method}"
+
     def result(self, variant: Variant, seed: int) -> dict[str, Any] | None:
         """What `run` wrote, or None if it has not come to its end."""
         path = self.folder(variant, seed) / "result.json"
@@ -144,10 +150,8 @@ def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any
 
 def importance(experiment: Experiment, method: str, seed: int) -> Path:
     """The folder of a ranking, made at the first call: by the gate, by energy, or by ablation of the model on all."""
-    if method == "gate":
-        return experiment.folder(Variant("small", "dynamic"), seed)  # ranking is what it was trained by
-    folder = experiment.output / f"seed-{seed}" / f"ranking-{method}"
-    if (folder / "importance.json").is_file():
+    folder = experiment.ranking(method, seed)
+    if method == "gate" or (folder / "importance.json").is_file():  # ranking is what the gate was trained by
         return folder
     if method == "energy":
         options = RankOptions(
