@@ -21,6 +21,9 @@ class EpochSampler(DistributedSampler[Key]):
     With torch.distributed running, every process gets its own stride of the same permutation.
     """
 
+    place: tuple[int, int] | None = None
+    """Rank and world, for a helper process, which torch.distributed does not know; None: ask it."""
+
     def __init__(
         self, size: int, *, shuffle: bool, seed: int = 0, shares: Shares = "repeat", multiple: int = 1
     ) -> None:
@@ -68,7 +71,7 @@ class EpochSampler(DistributedSampler[Key]):
         return self._share(0, 0, rank_and_world()[1])
 
     def __iter__(self) -> Iterator[Key]:
-        rank, world = rank_and_world()
+        rank, world = self.place or rank_and_world()
         epoch, start = self.epoch, self.start
         self.start = 0
         if self.shuffle:
