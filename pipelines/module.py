@@ -1,7 +1,7 @@
 """The LightningModule that every training in freqlearn uses: a classifier, its loss, metrics and schedule."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.averaging import AveragedWeights
@@ -18,6 +17,7 @@ from freqlearn.pipelines.checkpoint import HEADER_KEY
 from freqlearn.pipelines.data import Batch, derived_seed
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.options import OptimizerName, Schedule
+from freqlearn.pipelines.scores import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Optimisation:
 class Classifier(L.LightningModule):
     """Trains and evaluates an image classifier.
 
-    To train something with a loss or learning rates of its own (a gate), subclass it and override `penalty` and
-    `parameter_groups`.
+    To train something with a loss or learning rates of its own (a gate), subclass it and override `penalty`,
+    `parameter_groups`, `group_rates` and `make_optimizer`.
     """
 
     def __init__(
@@ -93,10 +93,7 @@ class Classifier(L.LightningModule):
         self.header = header
         self.seed = seed
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.optimisation.label_smoothing)
-        accuracy: dict[str, Metric | MetricCollection] = {"accuracy": MulticlassAccuracy(num_classes, average="micro")}
-        if num_classes > 5:
-            accuracy["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
-        self.val_metrics = MetricCollection(accuracy, prefix="val/")
+        self.scores = Scores(num_classes)
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     def penalty(self) -> torch.Tensor | None:
@@ -105,12 +102,20 @@ class Classifier(L.LightningModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameter groups for the optimizer; a group may have its own `lr`."""
-        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
-        return [
-            {"params": decayed, "weight_decay": self.optimisation.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        return decayed_groups(self.model, self.optimisation.weight_decay)
+
+    def group_rates(self, steps: int) -> list[Callable[[int], float]]:
+        """For each parameter group, its learning rate at a step, as a share of its highest."""
+        return [lambda step: self.optimisation.rate(step, steps)] * len(self.parameter_groups())
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """The optimizer of some parameter groups."""
+        how = self.optimisation
+        if how.optimizer == "sgd":
+            return torch.optim.SGD(groups, lr=how.lr, momentum=0.9, nesterov=True)
+        if how.optimizer == "adam":
+            return torch.optim.Adam(groups, lr=how.lr)
+        return torch.optim.AdamW(groups, lr=how.lr)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, h, w) -> (N, num_classes) logits."""
@@ -149,6 +154,7 @@ class Classifier(L.LightningModule):
 
         DDP does that before a training step; the last one has moved each process's own.
         """
+        self.scores.reset()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             for part in self.model.modules():
                 if isinstance(part, _BatchNorm):
@@ -156,28 +162,23 @@ class Classifier(L.LightningModule):
                         torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Log val/loss (without smoothing), val/accuracy and, above five classes, val/top5; return the logits."""
+        """Count a batch; return the logits."""
         images, labels = batch
         logits: torch.Tensor = self(images)
-        self.val_metrics(logits, labels)
-        loss = nn.functional.cross_entropy(logits, labels)
-        self.log("val/loss", loss, prog_bar=True, batch_size=len(labels), sync_dist=True)
-        self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(labels))
+        self.scores.update(logits, labels)
         return logits
+
+    def on_validation_epoch_end(self) -> None:
+        """Log val/loss (without smoothing), val/accuracy, above five classes val/top5, and val/images."""
+        scores = {f"val/{name}": value for name, value in self.scores.compute().items()}
+        self.log("val/images", scores.pop("val/images"))
+        self.log_dict(scores, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a linear warm-up followed by the schedule, stepped with it."""
-        how = self.optimisation
-        groups = self.parameter_groups()
-        optimizer: torch.optim.Optimizer
-        if how.optimizer == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=how.lr, momentum=0.9, nesterov=True)
-        elif how.optimizer == "adam":
-            optimizer = torch.optim.Adam(groups, lr=how.lr)
-        else:
-            optimizer = torch.optim.AdamW(groups, lr=how.lr)
+        optimizer = self.make_optimizer(self.parameter_groups())
         steps = self.steps if self.steps is not None else int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: how.rate(step, steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.group_rates(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -187,3 +188,10 @@ class Classifier(L.LightningModule):
                 callback.put_averages(checkpoint)
         if self.header is not None:
             checkpoint[HEADER_KEY] = dict(self.header)
+
+
+def decayed_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two parameter groups of a module: its weights, which decay, and its biases and normalisation, which do not."""
+    decayed = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+    others = [p for p in module.parameters() if p.requires_grad and p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

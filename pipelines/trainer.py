@@ -13,14 +13,16 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, CheckpointFiles
 from freqlearn.pipelines.divergence import StopOnDivergence
 from freqlearn.pipelines.options import Precision
 from freqlearn.pipelines.processes import chosen_world
 from freqlearn.pipelines.saving import SaveState
+from freqlearn.pipelines.seldom_validation import ValidateLastEpoch
 from freqlearn.pipelines.stopping import Interrupted
+from freqlearn.pipelines.strategies import UnevenDDPStrategy
 
 __all__ = ["BEST", "LAST", "PREVIOUS", "device_of", "make_trainer", "quiet_lightning"]
 
@@ -64,7 +66,7 @@ def make_trainer(
         sync_batchnorm: Let BatchNorm see the images of all processes.
         accumulate: Batches whose gradients make an optimizer step.
         gradient_clip: Longest gradient, by its norm; None for any.
-        validate_every: Epochs from one validation to the next.
+        validate_every: Epochs from one validation to the next; the last epoch has one in any case.
         checkpoint_steps: Also save last.ckpt after every so many steps; by default every quarter of an hour.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
@@ -73,7 +75,7 @@ def make_trainer(
         ValueError: If this machine lacks the accelerator, or it the precision.
     """
     devices, nodes = chosen_world(devices, nodes)
-    all_callbacks = [*callbacks, StopOnDivergence()]
+    all_callbacks = [*callbacks, StopOnDivergence(), ValidateLastEpoch()]
     loggers: list[Logger] = []
     if output is not None:
         csv = CSVLogger(output, name="logs")
@@ -102,7 +104,7 @@ def make_trainer(
                 accelerator=accelerator,
                 devices=devices,
                 num_nodes=nodes,
-                strategy="ddp" if devices * nodes > 1 else "auto",
+                strategy=UnevenDDPStrategy() if devices * nodes > 1 else "auto",
                 sync_batchnorm=sync_batchnorm,
                 accumulate_grad_batches=accumulate,
                 gradient_clip_val=gradient_clip,
@@ -171,6 +173,7 @@ def quiet_lightning(output: Path | None = None) -> Iterator[None]:
 
 
 _NOISE = (
+    r".*It is recommended to use .*sync_dist=True.*",  # what is logged without is the same in all processes
     r".*does not have many workers.*",
     r".*The number of training batches .* is smaller than the logging interval.*",
     r".*Total length of `list` across ranks is zero.*",  # no validation files
@@ -183,7 +186,7 @@ _NOISE = (
 
 def _plugins() -> list[Any]:
     plugins: list[Any] = [CheckpointFiles()]
-    if SLURMEnvironment.detect():
+    if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
         # Lightning would requeue the job itself, from a file of its own; the exit status leaves that to the job.
         plugins.append(SLURMEnvironment(auto_requeue=False))
     return plugins
