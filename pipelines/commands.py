@@ -184,7 +184,7 @@ def export(
     verify_on: Path | None = None,
     images: int = 32,
 ) -> None:
-    """Export a checkpoint as a model that runs without freqlearn's training packages, and compare it with the checkpoint.
+    """Export a checkpoint as a model that runs without the packages that trained it, and compare the two.
 
     The file carries all that is needed to go from an image file to a class name; freqlearn.load_exported reads it.
 
