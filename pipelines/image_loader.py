@@ -66,8 +66,8 @@ class ImageLoader(DataLoader[Any]):
             # Stop the workers now: those in a cycle, as a traceback makes one, take five seconds once they are garbage.
             self._iterator = None
             # The message is the worker's traceback.
-            message = str(error).rpartition(f"{SampleError.__name__}: ")[2].strip()
-            raise SampleError(message) from error.with_traceback(None)
+            message = str(error).rpartition(f"{type(error).__name__}: ")[2].strip()
+            raise type(error)(message) from error.with_traceback(None)
         if sampler.epoch == epoch:
             sampler.set_epoch(epoch + 1)
 
@@ -96,14 +96,7 @@ class ImageLoader(DataLoader[Any]):
         Raises:
             ValueError: If it is of other files, of another seed or order, or no such state.
         """
-        if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
-            raise ValueError(f"expected a loader's state of version {STATE_VERSION}, got {excerpt(state)}")
-        for name, here in self._identity().items():
-            if state.get(name) != here:
-                raise ValueError(
-                    f"the state is of a loader with {name} {state.get(name)}, and this one has {name} {here}: "
-                    "an epoch can only be gone on with by the same files, seed and order"
-                )
+        self._check_identity(state)
         epoch, samples = state.get("epoch"), state.get("samples")
         if not _is_count(epoch) or not _is_count(samples) or samples > self._sampler.size:
             raise ValueError(
@@ -122,6 +115,17 @@ class ImageLoader(DataLoader[Any]):
     @property
     def _images_a_batch(self) -> int:
         return int(self.batch_sampler.batch_size)  # type: ignore[union-attr]
+
+    def _check_identity(self, state: Mapping[str, Any]) -> None:
+        """Raise a ValueError if a state is none, or is of another loader."""
+        if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
+            raise ValueError(f"expected a loader's state of version {STATE_VERSION}, got {excerpt(state)}")
+        for name, here in self._identity().items():
+            if state.get(name) != here:
+                raise ValueError(
+                    f"the state is of a loader with {name} {state.get(name)}, and this one has {name} {here}: "
+                    "an epoch can only be gone on with by the same files, seed and order"
+                )
 
     def _identity(self) -> dict[str, Any]:
         """What a state must have in common with the loader that goes on from it."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from freqlearn.indexing import integer
 from freqlearn.pipelines.batching import PlannedDataset, PlansToBatch
@@ -14,6 +14,9 @@ from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.image_loader import ImageLoader
 from freqlearn.pipelines.opening import seeded_dataset
 from freqlearn.pipelines.sampling import EpochSampler, Shares, rank_and_world
+from freqlearn.pipelines.shard_loading import BlockDataset, ShardDataset, ShardLoader
+from freqlearn.pipelines.shard_plan import BlockSampler, Division
+from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.skipping import LenientDataset, SkippingCollate
 from freqlearn.pipelines.worker_signals import leave_stopping_to_main
 from freqlearn.spec import InputSpec
@@ -24,7 +27,7 @@ OnError = Literal["raise", "skip"]
 
 
 def make_loader(
-    data: str | Path | ClassFolder | Dataset[Any],
+    data: str | Path | ClassFolder | ShardSet | Dataset[Any],
     transform: Transform | InputSpec | None = None,
     *,
     batch_size: int,
@@ -51,9 +54,10 @@ def make_loader(
     others, or one batch more.
 
     Args:
-        data: A folder of class folders; a ClassFolder; or a dataset with a length and an index: such as torchvision's
-            ImageFolder, that gives (image, label) and draws its randomness from torch's generator; or, with a
-            transform, one that gives (bytes or path of a file, label), or dicts with both.
+        data: A folder of class folders; a ClassFolder; tar shards (a ShardSet, or what `open_shards` takes, such as
+            "train-{0000..0146}.tar"); or a dataset with a length and an index: such as torchvision's ImageFolder, that
+            gives (image, label) and draws its randomness from torch's generator; or, with a transform, one that gives
+            (bytes or path of a file, label), or dicts with both.
         transform: Encoded file -> (C, h, w) float32. An InputSpec stands for
             `freqlearn.presets.classification_train(spec)` with `shuffle`, and for `classification_eval(spec)` without.
             None for a dataset that has its own. Of an ImageFolder without one, only the list of files is used.
@@ -94,6 +98,8 @@ def make_loader(
     if seed is not None:
         derived_seed(seed)  # an error unless it can be one
     dataset = seeded_dataset(data, transform, seed, augment=shuffle, image_key=image_key, label_key=label_key)
+    if isinstance(dataset, ShardDataset) and not shuffle:
+        dataset = dataset.counted()  # so that every sample is loaded exactly once
     if not len(dataset):
         raise ValueError("expected at least one sample, got an empty dataset")
     fewest = len(dataset) // rank_and_world()[1]  # that a process gets
@@ -106,14 +112,20 @@ def make_loader(
         len(dataset), shuffle=shuffle, seed=dataset.seed, shares=shares, multiple=batch_size * accumulate
     )
     workers = usual_workers() if num_workers is None else num_workers
+    source = dataset
     dataset, collate = _batched(dataset, num_threads, on_error, least=2 if shuffle else 0)
-    return ImageLoader(
+    kind, order = ImageLoader, {"sampler": sampler, "batch_size": batch_size, "drop_last": drop_last}
+    if isinstance(source, ShardDataset):
+        division = Division(source.shards, shuffle, source.seed)
+        dataset, collate = BlockDataset(source, dataset, division), collate or default_collate
+        blocks = BlockSampler(division, batch_size=batch_size, drop_last=drop_last, accumulate=accumulate)
+        kind, order = ShardLoader, {"sampler": blocks, "batch_size": None}  # what it yields are batches already
+        workers = division.fitting_workers(workers)
+    return kind(
         dataset,
         collate_fn=collate,
-        batch_size=batch_size,
-        sampler=sampler,
+        **order,
         num_workers=workers,
-        drop_last=drop_last,
         pin_memory=torch.cuda.is_available() if pin_memory is None else pin_memory,
         prefetch_factor=prefetch_factor,
         persistent_workers=workers > 0 if persistent_workers is None else persistent_workers,

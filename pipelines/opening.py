@@ -9,10 +9,13 @@ from torchvision.datasets import DatasetFolder
 from torchvision.datasets.folder import default_loader
 
 from freqlearn import presets
-from freqlearn.pipelines.data import ImageDataset, SeededDataset
+from freqlearn.pipelines.data import EncodedDataset, ImageDataset, SeededDataset, Transform
 from freqlearn.pipelines.encoded import BytesDataset
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.image_loader import excerpt
+from freqlearn.pipelines.shard_listing import are_shards
+from freqlearn.pipelines.shard_loading import ShardDataset
+from freqlearn.pipelines.shards import ShardSet, open_shards
 from freqlearn.reading import read_bytes
 from freqlearn.spec import InputSpec
 
@@ -28,7 +31,7 @@ def seeded_dataset(
     """The samples of what was given to `make_loader`, whose arguments these are.
 
     Args:
-        data: A folder, a ClassFolder, a SeededDataset, or another dataset.
+        data: A folder, a ClassFolder, shards, a SeededDataset, or another dataset.
         transform: A transform, an InputSpec, or None.
         seed: Root of all randomness; None for 0, or for the dataset's own.
         augment: Whether an InputSpec stands for the training transform.
@@ -47,12 +50,12 @@ def seeded_dataset(
     if isinstance(transform, InputSpec):
         transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
     if isinstance(data, str | os.PathLike):
-        data = _class_folder(Path(data))
+        data = open_shards(os.fspath(data)) if are_shards(data) else _class_folder(Path(data))
     elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
         data = _listed_by(data)
-    if isinstance(data, ClassFolder):
+    if isinstance(data, ClassFolder | ShardSet):
         _check_transform(transform)
-        return ImageDataset(data, transform, seed=seed)
+        return labelled_dataset(data, transform, seed=seed)
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise TypeError(
             f"expected a folder, a ClassFolder, or a dataset with a length and an index, got {type(data).__name__}"
@@ -63,6 +66,22 @@ def seeded_dataset(
     if isinstance(data, DatasetFolder) and data.transform is None and data.loader in _RAW_LOADERS:
         _check_transform(None)
     return SeededDataset(data, seed=seed)
+
+
+def labelled_dataset(
+    files: ClassFolder | ShardSet, transform: Transform, *, seed: int = 0, cache: bool = False
+) -> EncodedDataset:
+    """The samples of a class folder or of tar shards.
+
+    Args:
+        files: The folder or the shards.
+        transform: Encoded file -> (C, h, w) float32.
+        seed: Root of all randomness.
+        cache: Keep finished tensors in memory; of folders only.
+    """
+    if isinstance(files, ShardSet):
+        return ShardDataset(files, transform, seed=seed)
+    return ImageDataset(files, transform, seed=seed, cache=cache)
 
 
 def _class_folder(root: Path) -> ClassFolder:
