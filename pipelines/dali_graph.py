@@ -6,10 +6,14 @@ Every function adds operators to the pipeline that is being defined and returns 
 import importlib
 from typing import Any, Literal
 
+import torch
+
 from freqlearn.pipelines.options import Augment
 from freqlearn.spec import InputSpec
 
 DecodeOn = Literal["cpu", "mixed"]
+Device = Literal["cpu", "mixed"] | int
+"""The CPU, torch's current GPU, or the GPU of that number."""
 
 
 def load_dali() -> Any:
@@ -22,6 +26,21 @@ def load_dali() -> Any:
         return importlib.import_module("nvidia.dali")
     except ModuleNotFoundError as error:
         raise ImportError("loading by DALI needs nvidia-dali: pip install 'freqlearn[dali]'") from error
+
+
+def gpu_number(device: Device) -> int | None:
+    """The number of a device's GPU, None for the CPU.
+
+    Raises:
+        ValueError: If it is no device, or there is no GPU.
+    """
+    if device == "cpu":
+        return None
+    if device != "mixed" and (isinstance(device, bool) or not isinstance(device, int)):
+        raise ValueError(f'expected device as "cpu", "mixed" or a GPU\'s number, got {device!r}')
+    if not torch.cuda.is_available():
+        raise ValueError(f'device {device!r} needs a CUDA GPU, and torch finds none; use device="cpu"')
+    return torch.cuda.current_device() if device == "mixed" else int(device)
 
 
 def pictures(

@@ -17,7 +17,8 @@ class PixelsToInput(nn.Module):
 
     For "dct" that is JPEG's full-range matrix to Y, Cb, Cr (BT.601; DALI's own is the limited range 16..235), minus
     128, the 8x8 DCT, the spec's channels of it, minus the mean, divided by the standard deviation. All of these are
-    affine, so one (C, 3, 8, 8) weight and a bias hold them, worked out in float64. For "rgb" the weight is (3, 3, 1, 1).
+    affine, so one (C, 3, 8, 8) weight and a bias hold them, worked out in float64. For "rgb" the weight is
+    (3, 3, 1, 1).
     """
 
     weight: torch.Tensor
