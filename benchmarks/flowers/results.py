@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.flowers.running import TOP, Experiment
-from benchmarks.flowers.variants import SIZES_PX, Variant, variants
+from benchmarks.flowers.variants import VARIANTS, Variant
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS, label
 from freqlearn.pipelines.folders import read_class_folder
@@ -68,7 +68,7 @@ class Row:
 def finished(experiment: Experiment, seeds: Sequence[int]) -> dict[str, Row]:
     """The variants of which at least one training has come to its end, by name."""
     rows = {}
-    for variant in (v for group in SIZES_PX for v in variants(group)):
+    for variant in VARIANTS:
         found = {seed: experiment.result(variant, seed) for seed in seeds}
         done = {seed: result for seed, result in found.items() if result is not None}
         if done:

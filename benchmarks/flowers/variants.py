@@ -1,6 +1,5 @@
 """What is compared, and what each comparison needs to have been trained before."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,15 +47,11 @@ class Variant:
         }[self.choice]
 
 
-SMALL: tuple[Choice, ...] = ("rgb", "square", "all", "floor", "dynamic", "gate", "energy", "ablation", "random")
+VARIANTS = tuple(
+    [Variant("main", choice) for choice in ("rgb", "square", "all")]
+    + [
+        Variant("small", choice)
+        for choice in ("rgb", "square", "all", "floor", "dynamic", "gate", "random", "energy", "ablation")
+    ]
+)
 """In an order in which each finds what it needs: the gate's top 24 the gate, the ablation's the model on all."""
-
-MAIN: tuple[Choice, ...] = ("rgb", "square", "all")
-
-
-def variants(group: str) -> Iterator[Variant]:
-    """The rows of a group ("main", "small"), in the order in which they are trained."""
-    if group == "main":
-        yield from (Variant("main", choice) for choice in MAIN)
-    else:
-        yield from (Variant("small", choice) for choice in SMALL)
