@@ -88,6 +88,7 @@ def make_trainer(
                     filename=Path(BEST).stem,
                     monitor=monitor,
                     mode="max",
+                    save_weights_only=True,
                     save_on_train_epoch_end=False,  # after a validation: there is none in some epochs
                     enable_version_counter=False,
                 )
