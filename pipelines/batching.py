@@ -6,7 +6,7 @@ from typing import Any
 from freqlearn.batch import BatchDecoder, Failure
 from freqlearn.batch_run import OnError
 from freqlearn.image import DCTImage
-from freqlearn.pipelines.data import EncodedDataset, SampleError, SeededDataset
+from freqlearn.pipelines.data import EncodedDataset, SampleError, SeededDataset, sample_error
 from freqlearn.transforms import ReadDCT
 from freqlearn.transforms.pipeline import Pipeline
 
@@ -60,7 +60,7 @@ class PlansToBatch:
         try:
             return self.decoder(samples)
         except (ValueError, OSError) as error:
-            raise SampleError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
+            raise sample_error("; ".join([str(error), *getattr(error, "__notes__", ())]), error) from error
 
     def what_can_be_read(self, samples: Sequence[tuple[DCTImage, Any]]) -> tuple[Any, tuple[Failure, ...]]:
         """Decode a batch, with `on_error="drop"`.

@@ -109,33 +109,62 @@ def evaluate(
     batch_size: int = 64,
     workers: int | None = None,
     accelerator: Accelerator = "auto",
+    devices: int | None = None,
+    nodes: int = 1,
+    on_bad_image: OnBadImage = "error",
     per_class: bool = False,
     json: bool = False,
     progress: bool = True,
 ) -> None:
     """Evaluate a checkpoint on a folder of images.
 
+    Every image is counted exactly once, by however many processes.
+
     Args:
         checkpoint: A file that `freqlearn train` wrote.
         data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. Of the very folder that training held a part out of,
             only that part is evaluated.
-        batch_size: Images a step.
+        batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
+        devices: Processes that evaluate together on each machine, one a GPU. By default those that torchrun started,
+            or 1.
+        nodes: Machines that evaluate together, where something other than torchrun starts them.
+        on_bad_image: What to do with a file that cannot be used: stop with an error that names it, or skip it and list
+            it.
         per_class: Also print the accuracy of every class.
         json: Print one JSON object instead of text.
         progress: Show a progress bar.
     """
     from freqlearn.pipelines.evaluation import evaluate as run
+    from freqlearn.pipelines.sampling import rank_and_world
 
-    result = run(checkpoint, data, batch_size=batch_size, workers=workers, accelerator=accelerator, progress=progress)
+    result = run(
+        checkpoint,
+        data,
+        batch_size=batch_size,
+        workers=workers,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        on_bad_image=on_bad_image,
+        progress=progress,
+    )
+    if rank_and_world()[0]:
+        return  # the first process speaks for all
     if json:
         facts = asdict(result)
         _write(json_format.dumps(facts if per_class else {k: v for k, v in facts.items() if k != "per_class"}))
         return
     part = " that training held out" if result.held_out else ""
     _write(f"{result.images} images{part} of {result.data}")
+    if result.skipped:
+        _write(f"skipped   {len(result.skipped)} that cannot be read; what follows is over the rest")
+        for name, why in result.skipped:
+            _write(f"  {name}: {why}")
     _write(f"input     {result.channels}, {result.in_channels} channels, {result.bytes_per_image:,} bytes an image")
+    if result.mean_channels is not None:
+        _write(f"gate      {result.mean_channels:.1f} channels on average, {result.mean_bytes:,.0f} bytes an image")
     _write(f"top-1     {result.top1:.2%}")
     if result.top5 is not None:
         _write(f"top-5     {result.top5:.2%}")

@@ -8,9 +8,9 @@ import torch
 from freqlearn.cores import available_cores
 
 
-def usual_workers() -> int:
-    """Return how many loader processes to start where nobody says: half the cores, at most 4."""
-    return min(max(available_cores() // 2, 1), 4)
+def usual_workers(processes: int = 1) -> int:
+    """Return how many loader processes each of some processes starts where nobody says: half its cores, at most 4."""
+    return min(max(available_cores() // (2 * processes), 1), 4)
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def divided_cores(workers: int | None) -> Iterator[int]:
+def divided_cores(workers: int | None, *, processes: int = 1) -> Iterator[int]:
     """Give loader processes their cores and torch the others, for the length of a block.
 
     torch starts a thread a core, whatever else runs. Where loader processes need the same cores, its threads wait for
@@ -34,11 +34,12 @@ def divided_cores(workers: int | None) -> Iterator[int]:
 
     Args:
         workers: Loader processes; None for `usual_workers`.
+        processes: How many processes on this machine do the same.
 
     Yields:
         The number of loader processes to start.
     """
-    cores = available_cores()
-    chosen = usual_workers() if workers is None else workers
+    cores = max(1, available_cores() // processes)
+    chosen = usual_workers(processes) if workers is None else workers
     with torch_threads(max(1, min(torch.get_num_threads(), cores - chosen))):
         yield chosen

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from freqlearn.batch_run import UNREADABLE
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.reading import read_bytes
 
@@ -21,6 +22,24 @@ Transform = Callable[[bytes], torch.Tensor]
 
 class SampleError(ValueError):
     """A file of a dataset could not be turned into a sample; the message names the file and the reason."""
+
+
+class UnreadableError(SampleError):
+    """The reason is the file: it is missing, damaged or no image. Leaving it out would help."""
+
+
+def sample_error(message: str, cause: Exception) -> SampleError:
+    """The error to raise where a sample could not be made, for that cause."""
+    return (UnreadableError if isinstance(cause, UNREADABLE) else SampleError)(message)
+
+
+@contextmanager
+def pointing_to_skip() -> Iterator[None]:
+    """Let errors of files that cannot be read say how to go on without them, in a command with --on-bad-image."""
+    try:
+        yield
+    except UnreadableError as error:
+        raise UnreadableError(f"{error}; remove the file, or leave such files out: --on-bad-image skip") from error
 
 
 def naming_file(path: str | Path, error: Exception) -> str:
@@ -92,7 +111,7 @@ class SeededDataset(Dataset[tuple[Any, int]]):
             with seeded(self.seed, epoch, index):
                 return self.sample(index)
         except (ValueError, OSError) as error:
-            raise SampleError(naming_file(self.name(index), error)) from error
+            raise sample_error(naming_file(self.name(index), error), error) from error
 
     def sample(self, index: int) -> tuple[Any, int]:
         """The sample at `index`, from a generator that is seeded already."""

@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_checkpoint
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.data import Batch, ImageDataset
+from freqlearn.pipelines.data import ImageDataset, pointing_to_skip
+from freqlearn.pipelines.evaluator import Evaluator
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import make_loader
-from freqlearn.pipelines.module import Classifier
-from freqlearn.pipelines.options import Accelerator
+from freqlearn.pipelines.options import Accelerator, OnBadImage
+from freqlearn.pipelines.processes import as_one, chosen_world, connect
+from freqlearn.pipelines.sampling import from_all_processes
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 
 
@@ -26,7 +24,8 @@ class Evaluation:
     Attributes:
         checkpoint: The checkpoint.
         data: The folder of the files.
-        images: Number of files.
+        images: Number of files that the model was given, as counted by what measured the rest of this.
+        skipped: Path and reason of each file that could not be read.
         held_out: Whether they are the part of the folder that training held out.
         loss: Mean cross entropy.
         top1: Share of files classified correctly.
@@ -35,11 +34,14 @@ class Evaluation:
         channels: Name of the channel set, or "rgb".
         in_channels: Number of channels of the model's input.
         bytes_per_image: Bytes of the model's input for one image, float32.
+        mean_channels: Of a model with a gate: how many channels are on, mean over the images.
+        mean_bytes: Bytes of those channels' maps, mean over the images, float32.
     """
 
     checkpoint: str
     data: str
     images: int
+    skipped: tuple[tuple[str, str], ...]
     held_out: bool
     loss: float
     top1: float
@@ -48,20 +50,8 @@ class Evaluation:
     channels: str
     in_channels: int
     bytes_per_image: int
-
-
-class _Evaluator(Classifier):
-    """A classifier that also counts class by class."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        count = len(checkpoint.header.classes)
-        super().__init__(checkpoint.model, num_classes=count)
-        self.by_class = MulticlassAccuracy(count, average=None)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        logits = super().validation_step(batch, batch_idx)
-        self.by_class.update(logits, batch[1])
-        return logits
+    mean_channels: float | None
+    mean_bytes: float | None
 
 
 def evaluate(
@@ -71,46 +61,72 @@ def evaluate(
     batch_size: int = 64,
     workers: int | None = None,
     accelerator: Accelerator = "auto",
+    devices: int | None = None,
+    nodes: int = 1,
+    on_bad_image: OnBadImage = "error",
     progress: bool = True,
 ) -> Evaluation:
     """Evaluate a checkpoint on a folder of images.
+
+    Where several processes evaluate together, each calls this and gets the same result: every image is counted once,
+    in one of them.
 
     Args:
         checkpoint: A file that `freqlearn train` wrote.
         data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. If it is the very folder that training held a part out
             of, only that part is evaluated.
-        batch_size: Images a step.
+        batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
+        devices: Processes on each machine; by default those that torchrun started, or one.
+        nodes: Machines.
+        on_bad_image: "error" stops at a file that cannot be read, "skip" leaves it out.
         progress: Show a progress bar.
 
     Raises:
         CheckpointError: If the checkpoint cannot be used.
-        ValueError: If the folder is missing, empty, or has a class that the model does not know.
+        ValueError: If the folder is missing, empty, or has a class that the model does not know; or if a file cannot be
+            read, or none can.
     """
     loaded = load_checkpoint(checkpoint)
     folder, held_out = _evaluation_folder(loaded, Path(data))
-    dataset = ImageDataset(folder, eval_transform(loaded.header.spec))
-    evaluator = _Evaluator(loaded)
-    trainer = make_trainer(epochs=1, accelerator=accelerator, precision="32-true", progress=progress)
-    with divided_cores(workers) as chosen, quiet_lightning():
-        loader = make_loader(dataset, batch_size=batch_size, shuffle=False, num_workers=chosen)
-        metrics: Any = trainer.validate(evaluator, loader, verbose=False)[0]
-    occurring = sorted(set(folder.labels.tolist()))
-    accuracies = evaluator.by_class.compute().tolist()
+    evaluator = Evaluator(loaded)
+    trainer = make_trainer(
+        epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
+    )
+    local, _ = chosen_world(devices, nodes)
+    with divided_cores(workers, processes=local) as chosen, quiet_lightning(), as_one(trainer), pointing_to_skip():
+        connect(trainer)
+        loader = make_loader(
+            ImageDataset(folder, eval_transform(loaded.header.spec)),
+            batch_size=batch_size,
+            shuffle=False,
+            num_workers=chosen,
+            on_error="raise" if on_bad_image == "error" else "skip",
+        )
+        trainer.validate(evaluator, loader, verbose=False)
+        skipped = dict(pair for found in from_all_processes(loader.bad_images) for pair in found.items())
+    found = evaluator.found
+    if not found.images:
+        name, why = next(iter(skipped.items()))
+        raise ValueError(f"{folder.root}: none of {len(folder)} images could be read; the first: {name}: {why}")
     spec = loaded.header.spec
+    bytes_per_channel = spec.bytes_per_image / spec.in_channels
     return Evaluation(
         checkpoint=str(checkpoint),
         data=str(folder.root),
-        images=len(folder),
+        images=found.images,
+        skipped=tuple(sorted(skipped.items())),
         held_out=held_out,
-        loss=float(metrics["val/loss"]),
-        top1=float(metrics["val/accuracy"]),
-        top5=float(metrics["val/top5"]) if "val/top5" in metrics else None,
-        per_class={folder.classes[label]: accuracies[label] for label in occurring},
+        loss=found.loss,
+        top1=found.top1,
+        top5=found.top5,
+        per_class={folder.classes[label]: top1 for label, top1 in found.top1_of_class.items()},
         channels="rgb" if spec.channels is None else spec.channels.name,
         in_channels=spec.in_channels,
         bytes_per_image=spec.bytes_per_image,
+        mean_channels=found.mean_channels,
+        mean_bytes=None if found.mean_channels is None else found.mean_channels * bytes_per_channel,
     )
 
 

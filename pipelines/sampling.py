@@ -1,7 +1,7 @@
 """The order of an epoch: which samples this process gets, from which point on."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch.utils.data.distributed import DistributedSampler
@@ -9,6 +9,7 @@ from torch.utils.data.distributed import DistributedSampler
 from freqlearn.indexing import integer
 from freqlearn.pipelines.data import Key, derived_seed
 
+Value = TypeVar("Value")
 Shares = Literal["repeat", "drop", "uneven"]
 """What becomes of the samples that are left when an epoch is divided evenly among processes; see EpochSampler."""
 
@@ -98,3 +99,13 @@ def rank_and_world() -> tuple[int, int]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
+
+
+def from_all_processes(value: Value) -> list[Value]:
+    """This value of every process, in their order; a collective call. It must pickle."""
+    _, world = rank_and_world()
+    if world == 1:
+        return [value]
+    values: list[Any] = [None] * world
+    torch.distributed.all_gather_object(values, value)
+    return values

@@ -49,12 +49,18 @@ class Scores(nn.Module):
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Mean `loss`, `accuracy`, with more than five classes `top5`, and `images`, of all processes: () float32."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
-            scores = {name: metric.compute() for name, metric in self.metrics.items()}
+        scores = {name: quietly(metric) for name, metric in self.metrics.items()}
         return scores | {"loss": scores["loss"] / scores["images"]}
 
     def reset(self) -> None:
         """Forget all images."""
         for metric in self.metrics.values():
             metric.reset()
+
+
+def quietly(metric: Metric) -> torch.Tensor:
+    """What a metric has counted in all processes, without a warning in those that have counted nothing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
+        computed: torch.Tensor = metric.compute()
+        return computed
