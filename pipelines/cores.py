@@ -1,5 +1,6 @@
 """Dividing the cores between loader processes and the network."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,6 +40,8 @@ def divided_cores(workers: int | None, *, processes: int = 1) -> Iterator[int]:
     Yields:
         The number of loader processes to start.
     """
+    # available_cores has divided by those that torchrun started.
+    processes = max(1, processes // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     cores = max(1, available_cores() // processes)
     chosen = usual_workers(processes) if workers is None else workers
     with torch_threads(max(1, min(torch.get_num_threads(), cores - chosen))):
