@@ -15,8 +15,8 @@ class AveragedWeights(EMAWeightAveraging):
     A checkpoint's `state_dict` holds the averages, a full one's `current_model_state` the weights that training goes on
     with. Lightning's callback, but: the averages lie on the device that trains, not where the model was built; buffers
     that are no running statistics (counters, a gate's price) are copied, for their average means nothing; checkpoints
-    of weights alone hold the averages too; and so do those that are saved during a validation, when averages and weights
-    have changed places.
+    of weights alone hold the averages too, and so do those that are saved during a validation, when averages and
+    weights have changed places.
     """
 
     def __init__(self, decay: float) -> None:

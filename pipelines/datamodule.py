@@ -4,25 +4,30 @@ from typing import Any
 
 import lightning as L
 
-from freqlearn.pipelines.data import ImageDataset, Transform
+from freqlearn.pipelines.data import EncodedDataset, Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
+from freqlearn.pipelines.opening import labelled_dataset
+from freqlearn.pipelines.options import OnBadImage
+from freqlearn.pipelines.shards import ShardSet
 
 
 class ImageData(L.LightningDataModule):
-    """Two class folders and their transforms."""
+    """Two class folders, or two sets of shards, and their transforms."""
 
     def __init__(
         self,
-        train: ClassFolder,
-        val: ClassFolder | None,
+        train: ClassFolder | ShardSet,
+        val: ClassFolder | ShardSet | None,
         *,
         train_transform: Transform,
         eval_transform: Transform,
         batch_size: int,
+        accumulate: int = 1,
         workers: int = 0,
         seed: int = 0,
         cache_val: bool = False,
+        on_bad_image: OnBadImage = "error",
     ) -> None:
         """Describe the data; files are read when a loader asks for them.
 
@@ -31,29 +36,52 @@ class ImageData(L.LightningDataModule):
             val: Validation files with the training labels, or None for no validation.
             train_transform: Encoded file -> (C, h, w) float32, random.
             eval_transform: Encoded file -> (C, h, w) float32, deterministic.
-            batch_size: Images a step and process.
+            batch_size: Images that a process computes at once.
+            accumulate: Training batches an optimizer step; an epoch is a whole number of steps.
             workers: Loader processes for training; as many again for validation.
             seed: Root of all randomness.
             cache_val: Keep the validation tensors in memory after the first epoch.
+            on_bad_image: "error" stops at a file that cannot be used, "skip" lists it in `bad_images`.
         """
         super().__init__()
-        self.train_set = ImageDataset(train, train_transform, seed=seed)
-        self.val_set = ImageDataset(val, eval_transform, seed=seed, cache=cache_val) if val is not None else None
+        self.train_set = labelled_dataset(train, train_transform, seed=seed)
+        self.val_set = None
+        if val is not None:
+            self.val_set = labelled_dataset(val, eval_transform, seed=seed, cache=cache_val)
         self.batch_size = batch_size
+        self.accumulate = accumulate
         self.workers = workers
+        self.on_bad_image = on_bad_image
+        self._loaders: list[ImageLoader] = []
 
     @property
     def batches_per_epoch(self) -> int:
-        """Training steps of one epoch, on one device."""
+        """Training batches of one epoch in one process."""
         return len(self._loader(self.train_set, shuffle=True))
+
+    @property
+    def bad_images(self) -> dict[str, str]:
+        """Files that this process has left out so far, and why."""
+        return {name: why for loader in self._loaders for name, why in loader.bad_images.items()}
 
     def train_dataloader(self) -> ImageLoader:
         """Loader of the training files; Lightning keeps its state in checkpoints, and restores it."""
-        return self._loader(self.train_set, shuffle=True)
+        return self._kept(self._loader(self.train_set, shuffle=True))
 
     def val_dataloader(self) -> ImageLoader | list[Any]:
         """Loader of the validation files in order; an empty list if there are none."""
-        return self._loader(self.val_set, shuffle=False) if self.val_set is not None else []
+        return self._kept(self._loader(self.val_set, shuffle=False)) if self.val_set is not None else []
 
-    def _loader(self, dataset: ImageDataset, *, shuffle: bool) -> ImageLoader:
-        return make_loader(dataset, batch_size=self.batch_size, shuffle=shuffle, num_workers=self.workers)
+    def _kept(self, loader: ImageLoader) -> ImageLoader:
+        self._loaders.append(loader)
+        return loader
+
+    def _loader(self, dataset: EncodedDataset, *, shuffle: bool) -> ImageLoader:
+        return make_loader(
+            dataset,
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            num_workers=self.workers,
+            accumulate=self.accumulate if shuffle else 1,
+            on_error="raise" if self.on_bad_image == "error" else "skip",
+        )

@@ -4,6 +4,9 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
+
+import torch
 
 from freqlearn import presets
 from freqlearn.channel_text import parse_channels
@@ -14,9 +17,10 @@ from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
-from freqlearn.pipelines.options import Augment, TrainOptions
+from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Constant
+from freqlearn.transforms.pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +50,13 @@ def choose_spec(options: TrainOptions) -> InputSpec:
 
 
 def measured_spec(
-    spec: InputSpec, train: ClassFolder, *, images: int, seed: int = 0, constant: Constant = "refuse"
+    spec: InputSpec,
+    train: ClassFolder,
+    *,
+    images: int,
+    seed: int = 0,
+    constant: Constant = "refuse",
+    on_bad_image: OnBadImage = "error",
 ) -> tuple[InputSpec, ChannelStatistics]:
     """Measure mean and std on training files, after the evaluation geometry.
 
@@ -56,6 +66,7 @@ def measured_spec(
         images: Measure on at most so many of them, chosen at random.
         seed: Seed of that choice.
         constant: What to do with a channel that never varies; see `ChannelStatistics.to_spec`.
+        on_bad_image: "error" stops at a file that cannot be read, "skip" measures the others.
 
     Returns:
         The same spec with mean and std, and everything measured.
@@ -67,10 +78,10 @@ def measured_spec(
     transform = eval_transform(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
     measurement = Measurement(ChannelStatistics(len(spec.channels)))
     # Each measurement contains the one before; the last is of all files.
-    for measurement in measure(sample.paths(), transform, measurement):  # noqa: B007, B020
+    for measurement in measure(sample.paths(), transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
         pass
     statistics = measurement.statistics
-    source = f"{len(sample)} of {len(train)} training files"
+    source = f"{statistics.images} of {len(train)} training files"
     measured = statistics.to_spec(spec.channels, spec.size_px, spec.resize_px, constant=constant, source=source)
     return measured, statistics
 
@@ -123,16 +134,29 @@ def _is_importance(path: Path) -> bool:
     return isinstance(data, dict) and data.get("format") == IMPORTANCE.name
 
 
-def train_transform(spec: InputSpec, augment: Augment) -> Transform:
-    """The random transform of training: encoded file -> (C, h, w) float32."""
+def train_transform(spec: InputSpec, augment: Augment, *, channels_last: bool = False) -> Transform:
+    """The random transform of training: encoded file -> (C, h, w) float32.
+
+    Args:
+        spec: What the model is given.
+        augment: What is random.
+        channels_last: Write frequency channels innermost in memory, in whole batches too.
+    """
     if augment == "none":
-        return eval_transform(spec)
-    return presets.classification_train(spec, crop="random_resized" if augment == "standard" else "none")
+        return eval_transform(spec, channels_last=channels_last)
+    crop: Literal["random_resized", "none"] = "random_resized" if augment == "standard" else "none"
+    return _laid_out(presets.classification_train(spec, crop=crop), spec, channels_last)
 
 
-def eval_transform(spec: InputSpec) -> Transform:
-    """The deterministic transform of evaluation: encoded file -> (C, h, w) float32."""
-    return presets.classification_eval(spec)
+def eval_transform(spec: InputSpec, *, channels_last: bool = False) -> Transform:
+    """The deterministic transform of evaluation: encoded file -> (C, h, w) float32; arguments as above."""
+    return _laid_out(presets.classification_eval(spec), spec, channels_last)
+
+
+def _laid_out(transform: Transform, spec: InputSpec, channels_last: bool) -> Transform:
+    if channels_last and spec.kind == "dct":
+        Pipeline(transform).last.memory_format = torch.channels_last
+    return transform
 
 
 def _rgb_spec(options: TrainOptions, given: InputSpec | None) -> InputSpec:

@@ -4,50 +4,33 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from freqlearn import atomic
-from freqlearn.pipelines.checkpoint import Header, read_header
-from freqlearn.pipelines.checkpoint_files import newest_state
+from freqlearn.pipelines.averaging import AveragedWeights
+from freqlearn.pipelines.bad_image_list import BadImageList
+from freqlearn.pipelines.checkpoint import Header
 from freqlearn.pipelines.cores import divided_cores
+from freqlearn.pipelines.costs import macs_per_image
 from freqlearn.pipelines.datamodule import ImageData
-from freqlearn.pipelines.folders import ClassFolder, DataFolders, open_data
-from freqlearn.pipelines.inputs import choose_spec, eval_transform, measured_spec, train_transform
+from freqlearn.pipelines.folders import DataFolders
+from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
+from freqlearn.pipelines.inputs import eval_transform, train_transform
+from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
+from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.starting import CONFIG, Start, check_output, check_same_files, fresh, output_folder, resumed
 from freqlearn.pipelines.trainer import BEST, LAST, make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
 
-CONFIG = "config.yaml"
-
-# Two runs that differ in one of these are not the same run at a later time. The learning rate is among them because the
-# restored optimizer brings its own. More epochs are allowed: the schedule is then stretched over them.
-_SAME_ON_RESUME = (
-    "model",
-    "input",
-    "channels",
-    "top",
-    "spec",
-    "size_px",
-    "resize_px",
-    "stage2_stride",
-    "augment",
-    "batch_size",
-    "optimizer",
-    "lr",
-    "weight_decay",
-    "warmup",
-    "label_smoothing",
-    "val_fraction",
-    "stats_images",
-    "seed",
-)
+__all__ = ["CONFIG", "TrainResult", "check_same_files", "train"]
 
 # Validation inputs are the same in every epoch: so little is kept in memory instead of being decoded again.
 _CACHED_VALIDATION_BYTES = 1 << 28
@@ -82,7 +65,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
     """Train a classifier on a folder of images.
 
     Writes last.ckpt, best.ckpt, config.yaml and logs/ (CSV and TensorBoard) to the output folder. The caller's random
-    state is left as it was.
+    state is left as it was. Where several processes train together, each calls this; the first one writes.
 
     Args:
         options: What to train, on what, and how.
@@ -90,127 +73,178 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
 
     Raises:
         ValueError: For a mistake in the options or the data.
+        FailedElsewhere: In a process other than the first, if the first one could not begin.
         KeyboardInterrupt: On Ctrl-C, after the state was saved; the message says how to go on.
     """
-    folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
-    header, output, state = _resumed(options, folders) if options.resume else _fresh(options, folders)
-    with divided_cores(options.workers) as workers, torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        model = header.build()
-        data = _image_data(options, folders, header.spec, workers=workers)
-        steps = options.epochs * data.batches_per_epoch
-        classifier = Classifier(
-            model,
-            num_classes=len(header.classes),
-            optimisation=Optimisation(
-                optimizer=options.optimizer,
-                lr=options.lr,
-                weight_decay=options.weight_decay,
-                warmup=options.warmup,
-                label_smoothing=options.label_smoothing,
-            ),
-            steps=steps if options.max_steps is None else min(steps, options.max_steps),
-            header=header.to_dict(),
-            seed=options.seed,
-        )
-        meter = _Meter()
-        trainer = make_trainer(
+    # What can be wrong is looked for before other processes are started: then there is one to say so.
+    world = chosen_world(options.devices, options.nodes)
+    share_of_batch(options.batch_size, world=world[0] * world[1], accumulate=options.accumulate)
+    folders = open_run_data(options)
+    output = output_folder(options)
+    check_output(options, output)
+    with divided_cores(options.workers, processes=world[0]) as workers:
+        run = _Run(options, folders, output, workers=workers, callbacks=callbacks)
+        with as_one(run.trainer), torch.random.fork_rng(devices=run.gpus):
+            return run()
+
+
+class _Run:
+    """One call of `train`."""
+
+    def __init__(
+        self,
+        options: TrainOptions,
+        folders: DataFolders,
+        output: Path,
+        *,
+        workers: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.options = options
+        self.folders = folders
+        self.output = output
+        self.workers = workers
+        self.meter = _Meter()
+        self.bad_images = BadImageList(output, lambda: self.data.bad_images)
+        own: list[Callback] = [self.meter, self.bad_images]
+        if options.ema is not None:
+            own.append(AveragedWeights(options.ema))
+        if options.gate:
+            own.append(CollapseGuard())
+        self.trainer = make_trainer(
             epochs=options.epochs,
             max_steps=options.max_steps,
             output=output,
             monitor="val/accuracy" if folders.val is not None else None,
             precision=options.precision,
             accelerator=options.accelerator,
-            callbacks=[meter, *callbacks],
+            devices=options.devices,
+            nodes=options.nodes,
+            sync_batchnorm=options.sync_batchnorm,
+            accumulate=options.accumulate,
+            gradient_clip=options.gradient_clip,
+            validate_every=options.validate_every,
+            checkpoint_steps=options.checkpoint_steps,
+            callbacks=[*own, *callbacks],
             progress=options.progress,
         )
-        _announce(options, folders, header)
+
+    @property
+    def gpus(self) -> list[int]:
+        """Where random numbers are drawn besides the CPU."""
+        device = self.trainer.strategy.root_device
+        return [device.index] if device.type == "cuda" and device.index is not None else []
+
+    def __call__(self) -> TrainResult:
+        options, trainer = self.options, self.trainer
+        with quiet_lightning(self.output):
+            connect(trainer)
+        begin_with = resumed if options.resume else fresh
+        start: Start = done_by_first(trainer, lambda: begin_with(options, self.folders, self.output))
+        header = start.header
+        torch.manual_seed(options.seed)
+        model = header.build()
+        self.data = _image_data(options, self.folders, header.spec, workers=self.workers, world=trainer.world_size)
+        classifier = _classifier(options, model, header, steps=self._steps())
+        if options.compile:
+            # In place, so that names in checkpoints stay as they are. The gate draws random numbers and counts: not it.
+            (model.get_submodule("network") if options.gate else model).compile()
+        if trainer.is_global_zero:
+            _announce(options, self.folders, header, world=trainer.world_size)
         begin = time.perf_counter()
-        with quiet_lightning(output):
-            trainer.fit(classifier, data, ckpt_path=state, weights_only=True)
-            accuracy = _best_accuracy(trainer, classifier, data, output)
-    return TrainResult(
-        checkpoint=output / (LAST if accuracy is None else BEST),
-        accuracy=accuracy,
-        spec=header.spec,
-        classes=header.classes,
-        steps=trainer.global_step,
-        images=(trainer.global_step - meter.first_step) * min(options.batch_size, len(folders.train)),
-        seconds=time.perf_counter() - begin,
-    )
-
-
-def output_folder(options: TrainOptions, spec: InputSpec) -> Path:
-    """Where a training writes: the folder asked for, or runs/MODEL-INPUT."""
-    if options.output is not None:
-        return options.output
-    return Path("runs") / f"{options.model}-{'rgb' if spec.channels is None else spec.channels.name}"
-
-
-def _fresh(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path, None]:
-    spec = choose_spec(options)
-    output = output_folder(options, spec)
-    _refuse_used(output)
-    output.mkdir(parents=True, exist_ok=True)  # before the files are measured, which takes time
-    if options.spec is None and spec.kind == "dct":
-        spec, _ = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed)
-    plain = options.plain() | {"output": str(output)}
-    atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
-    header = Header(
-        network=options.model,
-        arguments={"stage2_stride": options.stage2_stride},
-        spec=spec,
-        classes=folders.train.classes,
-        training={**plain, "files": len(folders.train), "fingerprint": folders.train.fingerprint()},
-        held_out=folders.held_out,
-    )
-    return header, output, None
-
-
-def _resumed(options: TrainOptions, folders: DataFolders) -> tuple[Header, Path, Path]:
-    """What the model is, where the run writes, and the checkpoint to go on from."""
-    output = options.output or output_folder(options, choose_spec(options))
-    last = newest_state(output)
-    header = read_header(last)
-    for name in _SAME_ON_RESUME:
-        before, now = header.training.get(name), options.plain()[name]
-        if before != now:
-            raise ValueError(
-                f"{last}: was trained with {name} {before}, and now {name} is {now}; a resumed run keeps its options: "
-                f"use --config {output / CONFIG}"
-            )
-    check_same_files(header, folders.train, last)
-    return header, output, last
-
-
-def check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
-    """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
-    if header.training.get("fingerprint") != files.fingerprint():
-        raise ValueError(
-            f"{files.root}: not the {header.training.get('files')} files that {checkpoint} was trained on; a resumed "
-            "run needs the same ones"
+        with quiet_lightning(self.output):
+            trainer.fit(classifier, self.data, ckpt_path=start.state, weights_only=True)
+            accuracy = self._best_accuracy(classifier)
+        self.bad_images.write(trainer)
+        batch_size = min(options.batch_size, len(self.folders.train))
+        return TrainResult(
+            checkpoint=self.output / (LAST if accuracy is None else BEST),
+            accuracy=accuracy,
+            spec=header.spec,
+            classes=header.classes,
+            steps=trainer.global_step,
+            images=(trainer.global_step - self.meter.first_step) * batch_size,
+            seconds=time.perf_counter() - begin,
         )
 
+    def _steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        an_epoch = -(-self.data.batches_per_epoch // self.options.accumulate)
+        steps = self.options.epochs * an_epoch
+        return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
 
-def _refuse_used(output: Path) -> None:
-    if (output / LAST).exists() or (output / BEST).exists():
-        raise ValueError(f"{output}: holds the checkpoints of another run; resume that one, or choose another output")
+    def _best_accuracy(self, classifier: Classifier) -> float | None:
+        """Accuracy of best.ckpt; validates first if the state at the end was not (max_steps or Ctrl-C stopped it)."""
+        if self.data.val_set is None:
+            return None
+        trainer = self.trainer
+        monitors = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
+        scores = [monitor.best_model_score for monitor in monitors]
+        best = float(scores[0]) if scores and scores[0] is not None else None
+        if self.meter.validated_step != trainer.global_step:
+            metrics: Any = trainer.validate(classifier, self.data, verbose=False)
+            accuracy = float(metrics[0]["val/accuracy"])
+            if best is None or accuracy > best:
+                trainer.save_checkpoint(self.output / BEST, weights_only=True)
+                best = accuracy
+        return best
 
 
-def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec, *, workers: int) -> ImageData:
-    return ImageData(
+def _classifier(options: TrainOptions, model: torch.nn.Module, header: Header, *, steps: int) -> Classifier:
+    mixing = None
+    if options.mixup or options.cutmix:
+        mixing = Mixing(mixup=options.mixup, cutmix=options.cutmix, num_classes=len(header.classes))
+    shared: dict[str, Any] = {
+        "num_classes": len(header.classes),
+        "optimisation": Optimisation(
+            optimizer=options.optimizer,
+            lr=options.lr,
+            weight_decay=options.weight_decay,
+            warmup=options.warmup,
+            schedule=options.schedule,
+            label_smoothing=options.label_smoothing,
+        ),
+        "steps": steps,
+        "header": header.to_dict(),
+        "seed": options.seed,
+        "mixing": mixing,
+        "channels_last": options.channels_last,
+    }
+    if not options.gate:
+        return Classifier(model, **shared)
+    return GatedClassifier(
+        model,
+        lambda_=options.lambda_,
+        target_channels=options.target_channels,
+        gate_lr=options.gate_lr,
+        temperature=options.temperature,
+        final_temperature=options.final_temperature,
+        **shared,
+    )
+
+
+def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec, *, workers: int, world: int) -> ImageData:
+    kind: Any = ImageData
+    if options.loader != "native":
+        from freqlearn.pipelines.dali_data import DaliData
+
+        kind = partial(DaliData, loader=options.loader, spec=spec, augment=options.augment)
+    data: ImageData = kind(
         folders.train,
         folders.val,
-        train_transform=train_transform(spec, options.augment),
-        eval_transform=eval_transform(spec),
-        batch_size=options.batch_size,
+        train_transform=train_transform(spec, options.augment, channels_last=options.channels_last),
+        eval_transform=eval_transform(spec, channels_last=options.channels_last),
+        batch_size=share_of_batch(options.batch_size, world=world, accumulate=options.accumulate),
+        accumulate=options.accumulate,
         workers=workers,
         seed=options.seed,
         cache_val=folders.val is not None and len(folders.val) * spec.bytes_per_image <= _CACHED_VALIDATION_BYTES,
+        on_bad_image=options.on_bad_image,
     )
+    return data
 
 
-def _announce(options: TrainOptions, folders: DataFolders, header: Header) -> None:
+def _announce(options: TrainOptions, folders: DataFolders, header: Header, *, world: int) -> None:
     if folders.val is None:
         validation = "no validation"
     elif folders.held_out is None:
@@ -218,35 +252,28 @@ def _announce(options: TrainOptions, folders: DataFolders, header: Header) -> No
     else:
         validation = f"{len(folders.val)} held out for validation ({options.val_fraction:.0%} of every class)"
     _log.info(
-        "Training %s on %s: %d images of %d classes, %s",
+        "Training %s%s on %s: %d images of %d classes, %s%s",
         header.network,
+        " behind a gate" if options.gate else "",
         header.spec,
         len(folders.train),
         len(header.classes),
         validation,
+        f"; {world} processes" if world > 1 else "",
     )
+    macs = macs_per_image(header.network, header.spec, num_classes=len(header.classes), **header.arguments)
+    _log.info("%s input bytes per image, %.3g GMACs", f"{header.spec.bytes_per_image:,}", macs / 1e9)
 
 
 class _Meter(Callback):
-    """Counts the steps of this call, which are fewer than the run's if it was resumed."""
+    """Notes at which step this call has begun, and at which it has validated last."""
 
     def __init__(self) -> None:
         self.first_step = 0
+        self.validated_step: int | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.first_step = trainer.global_step
 
-
-def _best_accuracy(trainer: L.Trainer, classifier: Classifier, data: ImageData, output: Path) -> float | None:
-    """Accuracy of best.ckpt; validates first if the last epoch's validation is missing (Ctrl-C stopped it)."""
-    if data.val_set is None:
-        return None
-    scores = [c.best_model_score for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
-    best = float(scores[0]) if scores and scores[0] is not None else None
-    if "val/accuracy" not in trainer.callback_metrics:
-        metrics: Any = trainer.validate(classifier, data, verbose=False)
-        accuracy = float(metrics[0]["val/accuracy"])
-        if best is None or accuracy > best:
-            trainer.save_checkpoint(output / BEST, weights_only=True)
-            best = accuracy
-    return best
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.validated_step = trainer.global_step

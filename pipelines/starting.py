@@ -1,0 +1,169 @@
+"""What a run starts from: a folder of its own and measured statistics, or the state of a run that was stopped."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from freqlearn import atomic
+from freqlearn.pipelines.checkpoint import Header, read_header
+from freqlearn.pipelines.checkpoint_files import BEST, LAST, newest_state
+from freqlearn.pipelines.folders import ClassFolder, DataFolders
+from freqlearn.pipelines.inputs import choose_spec, measured_spec
+from freqlearn.pipelines.options import TrainOptions
+from freqlearn.spec import InputSpec
+from freqlearn.statistics import Constant
+
+CONFIG = "config.yaml"
+
+# Two runs that differ in one of these are not the same run at a later time. The learning rate is among them because the
+# restored optimizer brings its own. More epochs are allowed: the schedule is then stretched over them. So are other
+# machines: batch_size counts the images of all processes.
+_SAME_ON_RESUME = (
+    "model",
+    "input",
+    "channels",
+    "top",
+    "spec",
+    "size_px",
+    "resize_px",
+    "std_floor",
+    "stage2_stride",
+    "gate",
+    "lambda_",
+    "target_channels",
+    "target_channels",
+    "gate_lr",
+    "temperature",
+    "final_temperature",
+    "augment",
+    "mixup",
+    "cutmix",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "schedule",
+    "weight_decay",
+    "warmup",
+    "gradient_clip",
+    "label_smoothing",
+    "ema",
+    "val_fraction",
+    "stats_images",
+    "seed",
+    "loader",
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from.
+
+    Attributes:
+        header: What its checkpoints say about the model.
+        state: The checkpoint to go on from; None for a fresh run.
+    """
+
+    header: Header
+    state: Path | None
+
+
+def output_folder(options: TrainOptions) -> Path:
+    """Where a training writes: the folder asked for, or runs/MODEL-INPUT.
+
+    Raises:
+        ValueError: If the options contradict each other.
+    """
+    spec = choose_spec(options)
+    if options.output is not None:
+        return options.output
+    return Path("runs") / f"{options.model}-{'rgb' if spec.channels is None else spec.channels.name}"
+
+
+def check_output(options: TrainOptions, output: Path) -> None:
+    """Refuse a folder that holds another run, or none to resume.
+
+    Raises:
+        ValueError: If it does.
+    """
+    if options.resume:
+        newest_state(output)
+    elif any((output / name).exists() for name in (LAST, BEST)):
+        raise ValueError(f"{output}: holds the checkpoints of another run; resume that one, or choose another output")
+
+
+def fresh(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
+    """Make the run's folder, measure statistics if the spec has none, and write down the options.
+
+    Raises:
+        OSError: If the folder cannot be made.
+        ValueError: If the files cannot be measured.
+    """
+    plain = options.plain() | {"output": str(output)}
+    with new_folder(output):  # before the files are measured, which takes time
+        spec = _standardised(options, folders)
+        atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
+    header = Header(
+        network=options.model,
+        arguments={"stage2_stride": options.stage2_stride} | ({"gate": True} if options.gate else {}),
+        spec=spec,
+        classes=folders.train.classes,
+        training={**plain, "files": len(folders.train), "fingerprint": folders.train.fingerprint()},
+        held_out=folders.held_out,
+    )
+    return Start(header, None)
+
+
+def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
+    """Find the state to go on from.
+
+    Raises:
+        CheckpointError: If it is damaged.
+        ValueError: If there is none, or it is of other options or files.
+    """
+    state = newest_state(output)
+    header = read_header(state)
+    usual = TrainOptions(data=Path()).plain()  # for checkpoints from before an option
+    now = options.plain()
+    for name in _SAME_ON_RESUME:
+        before = header.training.get(name, usual[name])
+        if before != now[name]:
+            raise ValueError(
+                f"{state}: was trained with {name} {before}, and now {name} is {now[name]}; a resumed run keeps its "
+                f"options: use --config {output / CONFIG}"
+            )
+    check_same_files(header, folders.train, state)
+    return Start(header, state)
+
+
+def check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
+    """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
+    if header.training.get("fingerprint") != files.fingerprint():
+        raise ValueError(
+            f"{files.root}: not the {header.training.get('files')} files that {checkpoint} was trained on; a resumed "
+            "run needs the same ones"
+        )
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder for a block; if the block fails, take away what was made and is still empty."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+        raise
+
+
+def _standardised(options: TrainOptions, folders: DataFolders) -> InputSpec:
+    spec = choose_spec(options)
+    if options.spec is None and spec.kind == "dct":
+        constant: Constant = "refuse" if options.std_floor is None else "keep"  # the floor takes care of it
+        spec, _ = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed, constant=constant)
+    return spec if options.std_floor is None else spec.with_std_floor(options.std_floor)
