@@ -129,7 +129,7 @@ def read_header(path: str | Path) -> Header:
     return _header(path, read_data(path))
 
 
-def check_classes(header: Header, classes: Sequence[str], where: Path) -> None:
+def check_classes(header: Header, classes: Sequence[str], where: str | Path) -> None:
     """Refuse data with classes that a model does not know.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 
 from freqlearn.pipelines.choosing import by_hash, digest
+from freqlearn.pipelines.shards import ShardSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,8 @@ class DataFolders:
             fingerprint, as a checkpoint carries them; None if the folder has its own train/.
     """
 
-    train: ClassFolder
-    val: ClassFolder | None
+    train: ClassFolder | ShardSet
+    val: ClassFolder | ShardSet | None
     held_out: dict[str, str | float | int] | None
 
 

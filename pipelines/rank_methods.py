@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from freqlearn.pipelines.ablation import loss_increase
 from freqlearn.pipelines.checkpoint import Header, load_checkpoint, read_header
-from freqlearn.pipelines.data import ImageDataset
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
@@ -20,8 +19,10 @@ from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, che
 from freqlearn.pipelines.inputs import eval_transform, train_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.module import Optimisation
+from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.trainer import LAST, device_of, make_trainer, quiet_lightning
 from freqlearn.pipelines.training import check_same_files, train
 from freqlearn.spec import InputSpec
@@ -124,7 +125,7 @@ def _warn_of_doubt(probability: torch.Tensor, top: int) -> None:
 
 
 def _accuracy(
-    trainer: Any, classifier: GatedClassifier, val: ClassFolder | None, options: RankOptions, spec: InputSpec
+    trainer: Any, classifier: GatedClassifier, val: ClassFolder | ShardSet | None, options: RankOptions, spec: InputSpec
 ) -> dict[str, Any]:
     """Accuracy on the validation files with each image's own switches."""
     if val is None:
@@ -154,7 +155,7 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, cal
     return values, {"images": len(sample), "accuracy of the model with all channels": accuracy}
 
 
-def _loader(files: ClassFolder, options: RankOptions, spec: InputSpec) -> ImageLoader:
+def _loader(files: ClassFolder | ShardSet, options: RankOptions, spec: InputSpec) -> ImageLoader:
     return make_loader(
-        ImageDataset(files, eval_transform(spec)), batch_size=64, shuffle=False, num_workers=options.workers or 0
+        labelled_dataset(files, eval_transform(spec)), batch_size=64, shuffle=False, num_workers=options.workers or 0
     )

@@ -53,7 +53,7 @@ def expand(source: str | Path) -> tuple[str, ...]:
 
 
 def read_classes(
-    urls: Sequence[str], classes: str | Path | Sequence[str] | None
+    urls: Sequence[str], classes: str | Path | Sequence[str] | None, default: Sequence[str] | None = None
 ) -> tuple[tuple[str, ...], Path | None]:
     """Class names: as given, of a text file with one a line, or of classes.txt beside the shards or above them.
 
@@ -67,6 +67,8 @@ def read_classes(
         return _checked(tuple(classes), "classes"), None
     places = [place / CLASSES for folder in _folders(urls) for place in (folder, folder.parent)]
     path = Path(classes) if classes is not None else next((place for place in places if place.is_file()), None)
+    if path is None and default is not None:
+        return _checked(tuple(default), "classes"), None
     if path is None:
         raise ValueError(
             f"{urls[0]}: expected {CLASSES} beside the shards or one folder above, with a class name a line in the "

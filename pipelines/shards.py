@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 
 from freqlearn.pipelines.choosing import by_hash, digest
-from freqlearn.pipelines.data import derived_seed
 from freqlearn.pipelines.shard_listing import SIZES, count_shards, expand, file_name, listed_sizes, read_classes
 
 # Where reading can begin anywhere, an epoch's order is made of runs of at most so many samples, long enough to be read
@@ -123,10 +122,10 @@ class ShardSet:
             for begin in range(first, first + count, length)
         ]
 
-    def shuffled(self, seed: int, epoch: int) -> list[Part]:
-        """`runs` in the order of an epoch, which derives from (seed, epoch)."""
+    def shuffled(self, seed: int) -> list[Part]:
+        """`runs` in an order that derives from the seed."""
         runs = self.runs()
-        generator = torch.Generator().manual_seed(derived_seed(seed, epoch))
+        generator = torch.Generator().manual_seed(seed)
         return [runs[index] for index in torch.randperm(len(runs), generator=generator, device="cpu").tolist()]
 
     def size_of(self, shard: int) -> int | None:
@@ -187,8 +186,9 @@ def open_shards(
     *,
     classes: str | Path | Sequence[str] | None = None,
     images: int | None = None,
+    default_classes: Sequence[str] | None = None,
     field: str = "label",
-    labelled: bool = True,
+    count: bool = False,
 ) -> ShardSet:
     """Describe tar shards. How many samples they hold must be known: from `sizes.json`, by counting, or from `images`.
 
@@ -202,8 +202,9 @@ def open_shards(
         classes: Class names, or a text file with one a line. By default classes.txt beside the shards.
         images: Number of samples of all shards together. For shards on other machines without sizes.json it has to be
             given, and is taken as it is; otherwise it must agree.
+        default_classes: Class names for shards without classes.txt.
         field: Which entry of a .json member is the label.
-        labelled: Whether labels are needed; without, classes are not looked for.
+        count: Read shards on other machines once where nothing says how many samples they hold.
 
     Raises:
         ImportError: If webdataset is missing.
@@ -213,10 +214,10 @@ def open_shards(
     from freqlearn.pipelines.shard_reading import enters_anywhere, is_local
 
     urls = expand(source)
-    names, beside = read_classes(urls, classes) if labelled else ((), None)
+    names, beside = read_classes(urls, classes, default_classes)
     random_access = all(enters_anywhere(url) for url in urls)
     sizes = listed_sizes(urls, beside)
-    if sizes is None and all(is_local(url) for url in urls):
+    if sizes is None and (all(is_local(url) for url in urls) or (count and images is None)):
         sizes = count_shards(urls)
     if sizes is None and images is None:
         raise ValueError(
