@@ -13,16 +13,6 @@ from freqlearn.pipelines.checkpoint import CheckpointError, read_data
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 
-# What only a resumed training needs; best.ckpt goes without, and is a third as large with Adam.
-_FOR_RESUMING = (
-    "callbacks",
-    "optimizer_states",
-    "lr_schedulers",
-    "processes",
-    "current_model_state",
-    "averaging_state",
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -55,8 +45,6 @@ class CheckpointFiles(TorchCheckpointIO):
         """
         target = Path(path).resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.name == BEST:
-            checkpoint = {name: value for name, value in checkpoint.items() if name not in _FOR_RESUMING}
         # A damaged last.ckpt, for which previous.ckpt was resumed, must not replace that.
         keep = target.with_name(PREVIOUS) if target.name == LAST and target in self._sound else None
         atomic.write_file(target, lambda file: _write(checkpoint, file), keep=keep)

@@ -10,11 +10,11 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torchmetrics.classification import MulticlassAccuracy
 
 from freqlearn.pipelines.averaging import AveragedWeights
 from freqlearn.pipelines.checkpoint import HEADER_KEY
 from freqlearn.pipelines.data import Batch, derived_seed
+from freqlearn.pipelines.means import Means
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.options import OptimizerName, Schedule
 from freqlearn.pipelines.scores import Scores
@@ -94,7 +94,7 @@ class Classifier(L.LightningModule):
         self.seed = seed
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.optimisation.label_smoothing)
         self.scores = Scores(num_classes)
-        self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.train_means = Means("loss", "accuracy", "penalty")
 
     def penalty(self) -> torch.Tensor | None:
         """What to add to the cross entropy of the batch just seen: a 0-dim tensor, or None."""
@@ -128,7 +128,7 @@ class Classifier(L.LightningModule):
         torch.manual_seed(derived_seed(self.seed, self.global_step, self.global_rank, part))
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Cross entropy plus penalty of one batch; logs train/loss and train/accuracy.
+        """Cross entropy plus penalty of one batch; counts both and the accuracy.
 
         Of a mixed picture, the class with the larger share counts as the right one, as in torchvision's references.
         """
@@ -139,15 +139,19 @@ class Classifier(L.LightningModule):
             labels = targets.argmax(dim=1)
         logits = self(images)
         loss: torch.Tensor = self.loss(logits, targets)
-        size = len(labels)
+        counted = {"accuracy": (logits.argmax(dim=1) == labels).float().mean()}
         if (penalty := self.penalty()) is not None:
-            self.log("train/penalty", penalty, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+            counted["penalty"] = penalty
             loss = loss + penalty
-        self.train_accuracy(logits, labels)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self.train_means.update(len(labels), loss=loss, **counted)
         self.log("loss", loss, prog_bar=True, on_step=True, logger=False)
-        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=size)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log train/loss, train/accuracy and, where there is one, train/penalty."""
+        means = {f"train/{name}": mean for name, mean in self.train_means.compute().items()}
+        self.train_means.reset()
+        self.log_dict(means)
 
     def on_validation_epoch_start(self) -> None:
         """Give all processes the first one's BatchNorm statistics: the ones that are saved.

@@ -57,7 +57,6 @@ class SaveState(Checkpoint):
         self._saved_step: int | None = None
         self._saved_time = 0.0
         self._validation_is_due = False
-        self._epoch_is_over = False
         self._processes: list[dict[str, Any]] | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -110,9 +109,7 @@ class SaveState(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save an epoch that is over."""
         self._agree(trainer)
-        self._epoch_is_over = True
         self._save(trainer)
-        self._epoch_is_over = False
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop if asked to at the end of the epoch before, whose metrics have been logged now."""
@@ -133,9 +130,8 @@ class SaveState(Checkpoint):
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what each process has of its own."""
-        # Once an epoch is over, its metrics have been computed, and Lightning is about to reset them.
-        metrics = {} if self._epoch_is_over else metric_states(pl_module)
-        checkpoint[PROCESSES_KEY] = _gathered({"random": random_state(), "metrics": metrics}, trainer)
+        own = {"random": random_state(), "metrics": metric_states(pl_module)}
+        checkpoint[PROCESSES_KEY] = _gathered(own, trainer)
         if self._validation_is_due:
             _begin_validation(checkpoint["loops"]["fit_loop"])
 
