@@ -56,6 +56,7 @@ class FrequencyGate(nn.Module):
         self._frozen = False
         self._running = RunningImportance(count)
         self._last_switches: Tensor | None = None
+        self._last_probability: Tensor | None = None
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
@@ -95,7 +96,8 @@ class FrequencyGate(nn.Module):
 
     def _computed_switches(self, maps: Tensor) -> Tensor:
         logits = self._switch_logits(maps)  # (N, C, 2)
-        self._running.update(logits.detach().softmax(dim=-1)[..., 1], training=self.training)
+        self._last_probability = logits.detach().softmax(dim=-1)[..., 1]
+        self._running.update(self._last_probability, training=self.training)
         return sampled_switches(logits, self._temperature) if self.training else likelier_switches(logits)
 
     def _switch_logits(self, maps: Tensor) -> Tensor:
@@ -153,6 +155,19 @@ class FrequencyGate(nn.Module):
     def last_mask(self) -> Tensor:
         """(N, C) float32, 0 or 1: the last batch's switches, without gradient; RuntimeError before any."""
         return self._switches_of_last_batch("last_mask").detach()
+
+    @property
+    def channels_on(self) -> Tensor:
+        """(N,) float32: how many channels each image of the last batch has likelier on than off.
+
+        Those that evaluation switches on; in training, where switches are sampled, ``last_mask`` has others.
+
+        Raises:
+            RuntimeError: If there was no forward pass.
+        """
+        if self._frozen or self._last_probability is None:
+            return self._switches_of_last_batch("channels_on").detach().sum(dim=1)
+        return (self._last_probability > 0.5).sum(dim=1, dtype=torch.float32)
 
     def _switches_of_last_batch(self, wanted: str) -> Tensor:
         if self._last_switches is None:
@@ -244,7 +259,7 @@ class FrequencyGate(nn.Module):
 
     def _set_frozen(self, frozen: bool) -> None:
         self._frozen = frozen
-        self._last_switches = None
+        self._last_switches = self._last_probability = None
         # DistributedDataParallel waits for the gradient of every parameter that requires one.
         self.requires_grad_(not frozen)
 
@@ -288,7 +303,7 @@ class FrequencyGate(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # Tensors with a history can neither be copied nor pickled.
-        return {**self.__dict__, "_last_switches": None}
+        return {**self.__dict__, "_last_switches": None, "_last_probability": None}
 
 
 def _channel_set(channels: ChannelSet | int) -> ChannelSet:

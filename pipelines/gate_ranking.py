@@ -1,18 +1,22 @@
 """Ranking by the gate: learned switches in front of a network, each paid for while it is on."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.utils.data import DataLoader
+from torchmetrics import SumMetric
 
 from freqlearn.models import FrequencyGate
+from freqlearn.pipelines.channel_price import Price, SteeredToTarget, UpperLimit
 from freqlearn.pipelines.data import Batch
-from freqlearn.pipelines.module import Classifier
+from freqlearn.pipelines.module import Classifier, decayed_groups
+from freqlearn.pipelines.paired_optimizer import PairedOptimizer
+from freqlearn.pipelines.scores import quietly
 
 _log = logging.getLogger(__name__)
 
@@ -24,44 +28,49 @@ class GateCollapseError(ValueError):
 class GatedClassifier(Classifier):
     """Trains a gate together with the network behind it: cross entropy + lambda * mean(on).
 
-    Lambda is an upper limit. When an epoch's cross entropy is clearly above the best one so far, the gate is taking
-    away channels that the network needs, and lambda is halved; otherwise the two would drag each other down (fewer
-    channels on, less for the network to learn from, less to say for any channel) until every switch is off.
+    The optimizer, the schedule, mixing and averaging are the network's, as of any `Classifier`; the gate has Adam, a
+    learning rate of its own that stays up, and no weight decay. Lambda is either an upper limit (`UpperLimit`) or
+    steered so that a given number of channels stays on (`SteeredToTarget`).
     """
 
-    price: torch.Tensor
-    best_task_loss: torch.Tensor
-    task_loss_sum: torch.Tensor
-    task_loss_steps: torch.Tensor
+    has_penalty = True
 
     def __init__(
         self,
         model: nn.Module,
         *,
-        lambda_: float,
+        lambda_: float | None,
         gate_lr: float,
         temperature: float,
         final_temperature: float,
+        target_channels: int | None = None,
         **options: Any,
     ) -> None:
         """Wrap a network with a gate.
 
         Args:
             model: What build_network(gate=True) made: its children are `gate` and `network`.
-            lambda_: Weight of the share of channels that are on.
+            lambda_: Weight of the share of channels that are on; None with `target_channels`.
             gate_lr: Highest learning rate of the gate.
             temperature: Of the Gumbel-softmax, at the start.
             final_temperature: Of the Gumbel-softmax, at the end.
+            target_channels: Mean number of channels on at the end of training, instead of a lambda.
             **options: Those of Classifier; `steps` must be among them.
+
+        Raises:
+            ValueError: If neither or both of lambda and target are given, or there are no steps or too few channels.
         """
         super().__init__(model, **options)
+        if not self.steps:
+            raise ValueError("expected the number of steps of the whole training, got none")
         self.gate_lr = gate_lr
         self.temperatures = (temperature, final_temperature)
-        # Buffers, so that a resumed run goes on with them.
-        self.register_buffer("price", torch.tensor(float(lambda_)))
-        self.register_buffer("best_task_loss", torch.tensor(float("inf")))
-        self.register_buffer("task_loss_sum", torch.tensor(0.0))
-        self.register_buffer("task_loss_steps", torch.tensor(0.0))
+        self.price = _price(
+            lambda_, target_channels, of=len(self.gate.channels), num_classes=options["num_classes"], steps=self.steps
+        )
+        self.val_channels_on = SumMetric(nan_strategy="disable")
+        # Of the parts of an optimizer step. Not buffers: a state is never saved between parts.
+        self._parts: list[torch.Tensor] = []
 
     @property
     def gate(self) -> FrequencyGate:
@@ -73,66 +82,116 @@ class GatedClassifier(Classifier):
 
     def penalty(self) -> torch.Tensor:
         """Lambda times the share of channels that are on."""
-        return self.price * self.gate.regulariser()
+        return self.price.value * self.gate.regulariser()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The network's parameters at the learning rate, the gate's at their own."""
-        return [
-            {"params": list(self.model.get_submodule("network").parameters())},
-            {"params": list(self.gate.parameters()), "lr": self.gate_lr},
-        ]
+        """The network's parameters as in any training, then the gate's at their own rate, without decay."""
+        network = decayed_groups(self.model.get_submodule("network"), self.optimisation.weight_decay)
+        return [*network, {"params": list(self.gate.parameters()), "lr": self.gate_lr, "weight_decay": 0.0}]
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam; the network's rate rises and falls, the gate's only rises.
+    def group_rates(self, steps: int) -> list[Callable[[int], float]]:
+        """The network's rate follows the schedule, the gate's only rises.
 
         A gate whose rate falls with the network's stops in the middle: its logits start at (0.1, 2.0) and have some way
         to go. With 720 planted pictures and 8 epochs it left 34 to 53 useless channels on in half of all images;
         at a constant rate none, and the planted ones stayed above 0.9.
         """
-        if not self.steps:
-            raise ValueError("expected the number of steps of the whole training, got none")
-        how, steps = self.optimisation, self.steps
-        optimizer = torch.optim.Adam(self.parameter_groups(), lr=how.lr)
-        rising = max(1, round(how.warmup * steps))
-        rates = [lambda step: how.rate(step, steps), lambda step: min(1.0, (step + 1) / rising)]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rates)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        rising = max(1, round(self.optimisation.warmup * steps))
+        *network, _ = super().group_rates(steps)
+        return [*network, lambda step: min(1.0, (step + 1) / rising)]
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """The network's optimizer, with Adam for the gate.
+
+        A channel's share in the penalty, lambda / 192, is too small a gradient for SGD to move a switch by.
+        """
+        if self.optimisation.optimizer != "sgd":
+            return super().make_optimizer(groups)
+        *network, gate = groups
+        return PairedOptimizer(super().make_optimizer(network), torch.optim.Adam([gate], lr=self.gate_lr))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step and set its temperature."""
         super().on_train_batch_start(batch, batch_idx)
-        progress = min(1.0, self.global_step / self.steps) if self.steps else 1.0
-        self.gate.anneal(progress, start=self.temperatures[0], end=self.temperatures[1])
+        self.gate.anneal(self._progress, start=self.temperatures[0], end=self.temperatures[1])
+
+    @property
+    def _progress(self) -> float:
+        """Share of the training that is done."""
+        return min(1.0, self.global_step / self.steps) if self.steps else 1.0
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """One batch; adds its cross entropy to the epoch's."""
+        """One batch; notes its cross entropy and its channels on."""
         loss = super().training_step(batch, batch_idx)
-        self.task_loss_sum += (loss - self.penalty()).detach()
-        self.task_loss_steps += 1
+        self._parts.append(torch.stack([(loss - self.penalty()).detach(), self.gate.channels_on.mean()]))
         return loss
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let lambda follow; by the images of all processes, so that it is the same in all of them."""
+        noted = torch.stack(self._parts).mean(dim=0)
+        self._parts.clear()
+        task_loss, channels_on = self.trainer.strategy.reduce(noted, reduce_op="mean")
+        self.price.step(task_loss=task_loss, channels_on=channels_on, progress=self._progress)
+
     def on_train_epoch_end(self) -> None:
-        """Halve lambda if the task has begun to suffer."""
-        task_loss = self.task_loss_sum / self.task_loss_steps.clamp(min=1)
-        self.task_loss_sum.zero_()
-        self.task_loss_steps.zero_()
+        """Log lambda and what it does; halve it if the task has begun to suffer."""
+        super().on_train_epoch_end()
+        before = float(self.price.value)
+        task_loss = self.price.end_epoch()
         self.log("train/task_loss", task_loss)
-        self.log("train/channels_on", self.gate.fraction_on() * len(self.gate.channels), prog_bar=True)
-        self.log("train/lambda", self.price)
-        if task_loss > _SUFFERS * self.best_task_loss + _SLACK_NATS:
-            self.price /= 2
+        self.log("train/channels_on", self.gate.fraction_on() * len(self.gate.channels), prog_bar=True, sync_dist=True)
+        self.log("train/lambda", before)
+        if float(self.price.value) != before:
             _log.info(
-                "Epoch %d: loss %.3f after %.3f: the gate takes too much, lambda is now %.3g",
+                "Epoch %d: the loss has risen to %.3f: the gate takes too much, lambda is now %.3g",
                 self.current_epoch + 1,
                 task_loss,
-                self.best_task_loss,
-                self.price,
+                self.price.value,
             )
-        self.best_task_loss.copy_(torch.minimum(self.best_task_loss, task_loss))
+
+    def on_train_end(self) -> None:
+        """Say how near lambda has come to the target."""
+        price = self.price
+        if not isinstance(price, SteeredToTarget) or not self.trainer.is_global_zero:
+            return
+        on = float(price.channels_on)
+        if price.is_reached(on):
+            _log.info("On average %.1f channels are on; the target is %d", on, price.target)
+        else:
+            _log.warning(
+                "On average %.1f channels are on, and the target is %d: with more epochs the gate comes closer",
+                on,
+                price.target,
+            )
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin to count channels too."""
+        super().on_validation_epoch_start()
+        self.val_channels_on.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Count a batch; return the logits."""
+        logits = super().validation_step(batch, batch_idx)
+        self.val_channels_on.update(self.gate.channels_on.sum())
+        return logits
+
+    def on_validation_epoch_end(self) -> None:
+        """Also log val/channels_on: how many channels an image has on, on average."""
+        super().on_validation_epoch_end()
+        images = self.scores.compute()["images"]
+        self.log("val/channels_on", quietly(self.val_channels_on) / images, prog_bar=True)
 
 
-# A loss may rise by chance; by a tenth and 0.02 nats it does so only when channels are missing.
-_SUFFERS, _SLACK_NATS = 1.1, 0.02
+def _price(
+    lambda_: float | None, target: int | None, *, of: int, num_classes: int, steps: int
+) -> UpperLimit | SteeredToTarget:
+    if (lambda_ is None) == (target is None):
+        raise ValueError(f"expected either lambda or target_channels, got lambda {lambda_} and target {target}")
+    if lambda_ is not None:
+        return UpperLimit(lambda_)
+    if target is None or not 1 <= target < of:
+        raise ValueError(f"target_channels must be at least 1 and below {of}, the number of channels; got {target}")
+    return SteeredToTarget(target, num_classes=num_classes, steps=steps)
 
 
 class CollapseGuard(Callback):
@@ -140,33 +199,49 @@ class CollapseGuard(Callback):
 
     _EVERY_STEPS = 20
 
+    def __init__(self) -> None:
+        self._looked_at = 0
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the last batch's switches now and then."""
-        if isinstance(pl_module, GatedClassifier) and trainer.global_step % self._EVERY_STEPS == 0:
-            on = pl_module.gate.last_mask.mean(dim=0)  # (C,)
-            check_not_collapsed(on, price=float(pl_module.price), step=trainer.global_step)
+        """Look at the last batch's switches now and then: those of all processes, so that all of them stop."""
+        step = trainer.global_step
+        if not isinstance(pl_module, GatedClassifier) or step % self._EVERY_STEPS or step == self._looked_at:
+            return
+        self._looked_at = step
+        on = trainer.strategy.reduce(pl_module.gate.last_mask.mean(dim=0), reduce_op="mean")  # (C,)
+        check_not_collapsed(on, price=pl_module.price, step=step)
 
 
-def check_not_collapsed(probability: torch.Tensor, *, price: float, step: int) -> None:
+def check_not_collapsed(probability: torch.Tensor, *, price: Price, step: int) -> None:
     """Raise GateCollapseError if no channel is on in as much as a tenth of the images.
 
     Args:
         probability: (C,), share of images that each channel is on for.
-        price: Lambda, for the message.
+        price: For the message.
         step: Step, for the message.
     """
-    if float(probability.max()) < 0.1:
-        raise GateCollapseError(
-            f"after {step} steps the gate has switched all {len(probability)} channels off: with lambda {price:.3g} "
-            f"a channel costs more than it is worth; use a smaller one, for instance --lambda {price / 4:.2g}"
+    if float(probability.max()) >= 0.1:
+        return
+    if isinstance(price, SteeredToTarget):
+        way_out = (
+            "the network has learned too little to hold on to any; more epochs, or a smaller gate_lr, give it time"
         )
+    else:
+        lambda_ = float(price.value)
+        way_out = (
+            f"with lambda {lambda_:.3g} a channel costs more than it is worth; use a smaller one, for instance "
+            f"--lambda {lambda_ / 4:.2g}"
+        )
+    raise GateCollapseError(f"after {step} steps the gate has switched all {len(probability)} channels off: {way_out}")
 
 
 @torch.inference_mode()
 def mean_probability(gate: FrequencyGate, loader: DataLoader[Any]) -> torch.Tensor:
     """Return the mean P(on) of every channel over a loader's images, (C,) float32 on the CPU.
+
+    Where torch.distributed is initialised, every process calls this with its share, and gets the mean over all of them.
 
     Args:
         gate: A trained gate; it is put into evaluation mode.
@@ -177,4 +252,4 @@ def mean_probability(gate: FrequencyGate, loader: DataLoader[Any]) -> torch.Tens
     device = next(gate.parameters()).device
     for maps, _ in loader:
         gate(maps.to(device))
-    return gate.importance.cpu()
+    return gate.importance_across_ranks().cpu()

@@ -11,6 +11,7 @@ Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 Augment = Literal["standard", "flip", "none"]
 OnBadImage = Literal["error", "skip"]
+Loader = Literal["native", "dali", "dali-native"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,10 @@ class RunOptions:
         label_smoothing: Share of the target that is spread over all classes.
         ema: Decay of a moving average of the weights, for instance 0.9999; that average is validated and saved.
         lambda_: For a gate: price of a channel, as the weight, in the loss, of the share of channels that are on. More
-            switches more off. It is halved whenever the task starts to suffer.
+            switches more off. It is halved whenever the task starts to suffer. By default 0.5, or steered to
+            target_channels.
+        target_channels: For a gate: steer lambda during training so that an image has about this many channels on, on
+            average, at the end. Instead of lambda.
         gate_lr: Highest learning rate of a gate.
         temperature: How random a gate's switches are at first: temperature of their Gumbel-softmax.
         final_temperature: The same at the end of training.
@@ -106,7 +110,8 @@ class RunOptions:
     gradient_clip: float | None = None
     label_smoothing: float = 0.0
     ema: float | None = None
-    lambda_: float = 0.5
+    lambda_: float | None = None
+    target_channels: int | None = None
     gate_lr: float = 1e-2
     temperature: float = 1.0
     final_temperature: float = 0.5
@@ -129,6 +134,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         self._check_data()
+        self._check_price()
         counts = ("epochs", "batch_size", "accumulate", "nodes", "validate_every", "stats_images")
         for name in counts:
             if getattr(self, name) < 1:
@@ -149,9 +155,9 @@ class RunOptions:
         for name in ("gradient_clip", "std_floor"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}; leave it out for none")
-        for name in ("weight_decay", "mixup", "cutmix", "lambda_"):
+        for name in ("weight_decay", "mixup", "cutmix"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name.rstrip('_')} must not be negative, got {getattr(self, name)}")
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is a share of the steps, at least 0 and below 1; got {self.warmup}")
         if not 0 <= self.val_fraction < 1:
@@ -171,6 +177,21 @@ class RunOptions:
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} is for shards: give train_shards too")
 
+    def _check_price(self) -> None:
+        if self.target_channels is None:
+            if self.lambda_ is None:
+                object.__setattr__(self, "lambda_", 0.5)
+            elif self.lambda_ < 0:
+                raise ValueError(f"lambda must not be negative, got {self.lambda_}")
+            return
+        if self.lambda_ is not None:
+            raise ValueError(
+                f"lambda {self.lambda_} and target_channels {self.target_channels}: lambda is steered to reach the "
+                "target; leave out one of them"
+            )
+        if not 1 <= self.target_channels < 192:
+            raise ValueError(f"target_channels must be 1 to 191 of the 192 channels, got {self.target_channels}")
+
     def plain(self) -> dict[str, Any]:
         """The options as JSON types, in order; the class accepts them again."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
@@ -187,6 +208,8 @@ class TrainOptions(RunOptions):
         top: Take the K most important channels of the importance file given as channels.
         gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
         stage2_stride: Stride of a ResNet's second stage; 1 is DCTNet's released network, at 3.4 times the cost.
+        loader: What loads the images of class folders: our own decoder (native); NVIDIA DALI, which decodes to RGB, on
+            a GPU where there is one, and crops other boxes (dali); or our decoder in DALI's processes (dali-native).
     """
 
     input: Literal["dct", "rgb"] = "dct"
@@ -194,6 +217,7 @@ class TrainOptions(RunOptions):
     top: int | None = None
     gate: bool = False
     stage2_stride: Literal[1, 2] = 2
+    loader: Loader = "native"
 
     def __post_init__(self) -> None:
         if self.channels is not None:  # YAML reads 24 as a number
@@ -205,3 +229,7 @@ class TrainOptions(RunOptions):
             raise ValueError("rgb input has no frequency channels; leave out channels and top")
         if self.input == "rgb" and (self.gate or self.std_floor is not None):
             raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
+        if self.loader != "native" and self.on_bad_image != "error":
+            raise ValueError(f"loader {self.loader} cannot skip bad images; use loader native, or on_bad_image error")
+        if self.loader != "native" and self.train_shards is not None:
+            raise ValueError(f"loader {self.loader} reads folders of files, and no shards; use loader native")

@@ -1,6 +1,5 @@
 """The gated classifier: its loss, its learning rates, its temperature, and the brake on lambda."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -10,14 +9,18 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.channel_price import SteeredToTarget, UpperLimit
+from freqlearn.pipelines.data import derived_seed
 from freqlearn.pipelines.gate_ranking import (
     GateCollapseError,
     GatedClassifier,
     check_not_collapsed,
     mean_probability,
 )
+from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.networks import build_network
+from freqlearn.pipelines.options import OptimizerName
 from freqlearn.spec import InputSpec
 
 CHANNELS = ChannelSet.square(24)
@@ -44,9 +47,10 @@ def loader(images: int = 12) -> DataLoader[Any]:
     return DataLoader(TensorDataset(maps, torch.arange(images) % 3), batch_size=4)
 
 
-def fit(classifier: GatedClassifier, epochs: int) -> None:
+def fit(classifier: GatedClassifier, epochs: int, *, accumulate: int = 1) -> None:
     trainer = L.Trainer(
         max_epochs=epochs,
+        accumulate_grad_batches=accumulate,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -63,15 +67,17 @@ def test_penalty_is_lambda_times_the_share_of_switches_on() -> None:
     assert classifier.penalty().item() == pytest.approx(0.7 * float(on))
 
 
-def test_rates_the_network_s_rises_and_falls_the_gate_s_only_rises() -> None:
-    made: Any = gated().configure_optimizers()
-    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_rates_the_network_s_rises_and_falls_the_gate_s_only_rises(optimizer: OptimizerName) -> None:
+    how = Optimisation(optimizer=optimizer, lr=3e-3, warmup=0.1)
+    made: Any = gated(optimisation=how).configure_optimizers()
+    schedule = made["lr_scheduler"]["scheduler"]
     rates = []
     for _ in range(100):
-        rates.append([group["lr"] for group in optimizer.param_groups])
-        optimizer.step()
+        rates.append([group["lr"] for group in made["optimizer"].param_groups])
+        made["optimizer"].step()
         schedule.step()
-    network, gate = zip(*rates, strict=True)
+    network, _, gate = zip(*rates, strict=True)
     assert max(network) == pytest.approx(3e-3)
     assert network[0] == pytest.approx(3e-4)
     assert network[-1] < 1e-5
@@ -83,6 +89,30 @@ def test_every_parameter_is_trained_once() -> None:
     classifier = gated()
     trained = [id(p) for group in classifier.parameter_groups() for p in group["params"]]
     assert sorted(trained) == sorted(id(p) for p in classifier.model.parameters())
+
+
+def test_the_gate_does_not_decay() -> None:
+    how = Optimisation(optimizer="sgd", lr=0.1, weight_decay=0.3)
+    decays = [group["weight_decay"] for group in gated(optimisation=how).parameter_groups()]
+    assert decays == [0.3, 0.0, 0.0]
+
+
+def test_behind_sgd_the_gate_moves_as_with_adam() -> None:
+    moved = {}
+    for optimizer in ("sgd", "adam"):
+        classifier = gated(optimisation=Optimisation(optimizer=optimizer, lr=0.01, weight_decay=0.0), steps=6)
+        before = classifier.gate.logits.weight.detach().clone()
+        fit(classifier, 2)
+        moved[optimizer] = float((classifier.gate.logits.weight.detach() - before).abs().mean())
+    assert moved["sgd"] == pytest.approx(moved["adam"], rel=0.5)
+
+
+def test_mixed_batches() -> None:
+    classifier = gated(mixing=Mixing(mixup=0.8, cutmix=1.0, num_classes=3), steps=6)
+    before = classifier.gate.logits.weight.clone()
+    fit(classifier, 2)
+    assert not torch.equal(classifier.gate.logits.weight, before)
+    assert torch.isfinite(classifier.price.best_task_loss)  # type: ignore[union-attr]
 
 
 def test_temperature_falls_from_start_to_end() -> None:
@@ -117,23 +147,34 @@ def test_lambda_is_halved_when_the_task_suffers(
     monkeypatch.setattr(classifier, "log", lambda *_, **__: None)
     monkeypatch.setattr(GatedClassifier, "current_epoch", 0)
     for loss in losses:
-        classifier.task_loss_sum += 3 * loss
-        classifier.task_loss_steps += 3
+        for _ in range(3):
+            classifier.price.step(task_loss=torch.tensor(loss), channels_on=torch.tensor(24.0), progress=0.0)
         classifier.on_train_epoch_end()
-    assert float(classifier.price) == pytest.approx(price)
-    assert float(classifier.best_task_loss) == pytest.approx(min(losses))
+    assert float(classifier.price.value) == pytest.approx(price)
+    assert float(classifier.price.best_task_loss) == pytest.approx(min(losses))
 
 
-def test_task_loss_is_the_cross_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
-    classifier = gated(lambda_=10.0).train()
-    monkeypatch.setattr(classifier, "log", lambda *_, **__: None)
-    monkeypatch.setattr(classifier, "_trainer", SimpleNamespace(), raising=False)
-    batch = next(iter(loader()))
-    torch.manual_seed(1)
-    classifier.training_step(batch, 0)
-    torch.manual_seed(1)  # the same switches
-    expected = cross_entropy(classifier(batch[0]), batch[1])
-    assert float(classifier.task_loss_sum) == pytest.approx(expected.item(), abs=1e-5)
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_lambda_is_told_cross_entropy_and_channels_once_a_step(accumulate: int) -> None:
+    told = []
+
+    class Listening(UpperLimit):
+        def step(self, *, task_loss: torch.Tensor, channels_on: torch.Tensor, progress: float) -> None:
+            told.append((float(task_loss), float(channels_on), progress))
+
+    classifier = gated(lambda_=10.0, gate_lr=1e-12, optimisation=Optimisation(lr=1e-12), steps=3 // accumulate)
+    classifier.price = Listening(10.0)
+    torch.manual_seed(0)
+    fit(classifier, 1, accumulate=accumulate)
+    assert len(told) == 3 // accumulate
+    losses = []
+    for number, (maps, labels) in enumerate(loader()):
+        part = number % accumulate
+        torch.manual_seed(derived_seed(0, number // accumulate, 0, part))  # the same switches
+        losses.append(cross_entropy(classifier.train()(maps), labels).item())
+    assert sum(entry[0] for entry in told) / len(told) == pytest.approx(sum(losses) / 3, abs=1e-4)
+    assert {entry[1] for entry in told} == {24.0}, "all are likelier on at first, though some are sampled off"
+    assert told[0][2] == 0.0
 
 
 def test_mean_probability_is_the_mean_over_images() -> None:
@@ -149,9 +190,12 @@ def test_mean_probability_is_the_mean_over_images() -> None:
 
 
 def test_collapse() -> None:
-    check_not_collapsed(torch.tensor([0.0, 0.2]), price=1.0, step=1)
+    check_not_collapsed(torch.tensor([0.0, 0.2]), price=UpperLimit(1.0), step=1)
+    off = torch.tensor([0.0, 0.05])
     with pytest.raises(GateCollapseError, match=r"after 7 steps .* all 2 channels off.* lambda 8 .*--lambda 2"):
-        check_not_collapsed(torch.tensor([0.0, 0.05]), price=8.0, step=7)
+        check_not_collapsed(off, price=UpperLimit(8.0), step=7)
+    with pytest.raises(GateCollapseError, match="more epochs"):
+        check_not_collapsed(off, price=SteeredToTarget(4, num_classes=3, steps=9), step=7)
 
 
 def test_a_model_without_a_gate_is_refused() -> None:
@@ -161,6 +205,15 @@ def test_a_model_without_a_gate_is_refused() -> None:
         _ = classifier.gate
 
 
-def test_the_schedule_needs_the_number_of_steps() -> None:
-    with pytest.raises(ValueError, match="number of steps"):
-        gated(steps=None).configure_optimizers()
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": None}, "number of steps"),
+        ({"lambda_": None}, "either lambda or target_channels"),
+        ({"target_channels": 8}, "either lambda or target_channels"),
+        ({"lambda_": None, "target_channels": 24}, "below 24, the number of channels"),
+    ],
+)
+def test_mistakes(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gated(**changes)
