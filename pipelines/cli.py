@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from freqlearn.pipelines.arguments import Command, UsageError, parse
+from freqlearn.pipelines.first_process import FailedElsewhere
 from freqlearn.pipelines.preemption import INTERRUPTED, PREEMPTED, Preempted, sigterm_raises
 
 # What the extra `train` brings; one of them missing means that the extra is.
@@ -105,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in _EXTRA:
             raise
         return _fail(f"{package} is missing: pip install 'freqlearn[train]'", 2, debug)
+    except FailedElsewhere:
+        return _fail("", 2, debug)
     except (ValueError, OSError, ImportError) as error:
         return _fail(_one_line(error), 2, debug)
     except RuntimeError as error:

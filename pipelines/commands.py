@@ -4,18 +4,20 @@ Light to import, so that `--help` is quick: the library is imported when a comma
 """
 
 import json as json_format
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from freqlearn.indexing import NUM_CHANNELS
+from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.options import Accelerator, OnBadImage, TrainOptions
 from freqlearn.pipelines.rank_options import RankOptions
 
 
 def stats(
-    data: Path,
+    data: str,
     output: Path | None = None,
     *,
     size_px: int = 448,
@@ -28,14 +30,14 @@ def stats(
     on_bad_image: OnBadImage = "error",
     progress: bool = True,
 ) -> None:
-    """Measure mean and standard deviation of every channel over all images below a folder.
+    """Measure mean and standard deviation of every channel over all images below a folder, or in tar shards.
 
     The images go through the evaluation geometry: short side resized, centre cropped. The result does not depend on the
-    number of threads. An interrupted run leaves the output as it was and keeps what it measured in OUTPUT.partial;
-    the same command goes on from there.
+    number of threads, or of processes where torchrun starts several. An interrupted run leaves the output as it was and
+    keeps what it measured in OUTPUT.partial; the same command goes on from there.
 
     Args:
-        data: Folder; images are found at any depth.
+        data: Folder, in which images are found at any depth; or tar shards, such as "train-{0000..0146}.tar".
         output: File to write: an InputSpec (JSON), for --spec of train and rank. Without it the result is only printed.
         size_px: Height and width of the picture after the crop, in pixels; a multiple of 8.
         resize_px: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), none does not resize
@@ -64,7 +66,8 @@ def stats(
         on_bad_image=on_bad_image,
         progress=progress,
     )
-    _write(str(result))
+    if os.environ.get("RANK", "0") == "0":  # the first process speaks for all
+        _write(str(result))
 
 
 def rank(options: RankOptions) -> None:
@@ -105,7 +108,7 @@ def recipes() -> None:
 def evaluate(
     checkpoint: Path,
     *,
-    data: Path,
+    data: str,
     batch_size: int = 64,
     workers: int | None = None,
     accelerator: Accelerator = "auto",
@@ -122,8 +125,8 @@ def evaluate(
 
     Args:
         checkpoint: A file that `freqlearn train` wrote.
-        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. Of the very folder that training held a part out of,
-            only that part is evaluated.
+        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; or tar shards, such as "val-{00..49}.tar". Of the very
+            folder that training held a part out of, only that part is evaluated.
         batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
@@ -392,4 +395,5 @@ def _as_json(prediction: Any) -> dict[str, Any]:
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    if is_first_process():
+        sys.stdout.write(line + "\n")

@@ -8,11 +8,9 @@ from typing import TypeVar
 
 import lightning as L
 
+from freqlearn.pipelines.first_process import FailedElsewhere
+
 T = TypeVar("T")
-
-
-class FailedElsewhere(RuntimeError):
-    """The first process has failed and said why; this one only stops."""
 
 
 def chosen_world(devices: int | None = None, nodes: int = 1) -> tuple[int, int]:
