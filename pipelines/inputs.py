@@ -11,6 +11,7 @@ import torch
 from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines.bad_images import list_bad_images
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
@@ -57,6 +58,7 @@ def measured_spec(
     seed: int = 0,
     constant: Constant = "refuse",
     on_bad_image: OnBadImage = "error",
+    output: Path | None = None,
 ) -> tuple[InputSpec, ChannelStatistics]:
     """Measure mean and std on training files, after the evaluation geometry.
 
@@ -67,9 +69,13 @@ def measured_spec(
         seed: Seed of that choice.
         constant: What to do with a channel that never varies; see `ChannelStatistics.to_spec`.
         on_bad_image: "error" stops at a file that cannot be read, "skip" measures the others.
+        output: Folder whose bad_images.csv gets the files that were skipped.
 
     Returns:
         The same spec with mean and std, and everything measured.
+
+    Raises:
+        ValueError: If a file cannot be read, or none can.
     """
     if spec.channels is None:
         raise ValueError("only frequency channels are measured; the spec is of kind rgb")
@@ -80,7 +86,13 @@ def measured_spec(
     # Each measurement contains the one before; the last is of all files.
     for measurement in measure(sample.paths(), transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
         pass
-    statistics = measurement.statistics
+    statistics, skipped = measurement.statistics, dict(measurement.skipped)
+    if not statistics.images:
+        raise UnreadableError(
+            f"none of {len(sample)} training files can be read; the first: {measurement.skipped[0][1]}"
+        )
+    if skipped and output is not None:
+        list_bad_images(output, skipped)
     source = f"{statistics.images} of {len(train)} training files"
     measured = statistics.to_spec(spec.channels, spec.size_px, spec.resize_px, constant=constant, source=source)
     return measured, statistics

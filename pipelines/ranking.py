@@ -173,7 +173,13 @@ def _measured(options: RankOptions, folders: DataFolders, spec: InputSpec) -> tu
         return spec, np.square(np.asarray(spec.std))
     # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
     spec, statistics = measured_spec(
-        spec, folders.train, images=options.stats_images, seed=options.seed, constant="keep"
+        spec,
+        folders.train,
+        images=options.stats_images,
+        seed=options.seed,
+        constant="keep",
+        on_bad_image=options.on_bad_image,
+        output=options.folder,
     )
     return spec, statistics.variance
 

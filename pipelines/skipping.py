@@ -8,7 +8,7 @@ from torch.utils.data import Dataset, default_collate
 from freqlearn.batch_run import UNREADABLE
 from freqlearn.errors import ImageError
 from freqlearn.pipelines.batching import PlansToBatch
-from freqlearn.pipelines.data import Key, SampleError, SeededDataset, UnreadableError, reason
+from freqlearn.pipelines.data import Key, SampleError, SeededDataset, reason
 
 MOST_TRIED = 1000
 """How many files are tried in place of those of a batch that cannot be read, before something else must be wrong."""
@@ -97,7 +97,7 @@ class SkippingCollate:
         """The batch of what can be read, and what was left out.
 
         Raises:
-            UnreadableError: If it has to be filled up, and nothing near can be read either.
+            SampleError: If it has to be filled up, and nothing near can be read either.
         """
         good, bad, batch = self._read(samples)
         if len(good) < min(self.least, len(samples)):
@@ -107,7 +107,7 @@ class SkippingCollate:
                 if len(good) == min(self.least, len(samples)):
                     break
             else:
-                raise UnreadableError(
+                raise SampleError(
                     f"{bad[0].name}: {bad[0].why}; it is one of {len(bad)} images in a row that cannot be read"
                 )
             _, _, batch = self._read(good)

@@ -103,7 +103,7 @@ def fresh(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
     """
     plain = options.plain() | {"output": str(output)}
     with new_folder(output):  # before the files are measured, which takes time
-        spec = _standardised(options, folders)
+        spec = _standardised(options, folders, output)
         atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
     header = Header(
         network=options.model,
@@ -161,9 +161,17 @@ def new_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def _standardised(options: TrainOptions, folders: DataFolders) -> InputSpec:
+def _standardised(options: TrainOptions, folders: DataFolders, output: Path) -> InputSpec:
     spec = choose_spec(options)
     if options.spec is None and spec.kind == "dct":
         constant: Constant = "refuse" if options.std_floor is None else "keep"  # the floor takes care of it
-        spec, _ = measured_spec(spec, folders.train, images=options.stats_images, seed=options.seed, constant=constant)
+        spec, _ = measured_spec(
+            spec,
+            folders.train,
+            images=options.stats_images,
+            seed=options.seed,
+            constant=constant,
+            on_bad_image=options.on_bad_image,
+            output=output,
+        )
     return spec if options.std_floor is None else spec.with_std_floor(options.std_floor)

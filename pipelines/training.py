@@ -17,6 +17,7 @@ from freqlearn.pipelines.bad_image_list import BadImageList
 from freqlearn.pipelines.checkpoint import Header
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.costs import macs_per_image
+from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
@@ -84,7 +85,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
     check_output(options, output)
     with divided_cores(options.workers, processes=world[0]) as workers:
         run = _Run(options, folders, output, workers=workers, callbacks=callbacks)
-        with as_one(run.trainer), torch.random.fork_rng(devices=run.gpus):
+        with as_one(run.trainer), pointing_to_skip(), torch.random.fork_rng(devices=run.gpus):
             return run()
 
 
@@ -155,7 +156,7 @@ class _Run:
         with quiet_lightning(self.output):
             trainer.fit(classifier, self.data, ckpt_path=start.state, weights_only=True)
             accuracy = self._best_accuracy(classifier)
-        self.bad_images.write(trainer)
+        self.bad_images.finish(trainer)
         batch_size = min(options.batch_size, len(self.folders.train))
         return TrainResult(
             checkpoint=self.output / (LAST if accuracy is None else BEST),
