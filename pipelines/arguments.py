@@ -105,7 +105,8 @@ def _add_positional(parser: "ArgumentParser", name: str, function: Callable[...,
     parameter = inspect.signature(function).parameters[name]
     several = getattr(parameter.annotation, "__origin__", None) is list
     nargs = "+" if several else ("?" if parameter.default is not inspect.Parameter.empty else None)
-    parser.add_argument(name, type=Path, nargs=nargs, help=documented.get(name), metavar=name.upper())
+    kind = str if parameter.annotation is str else Path  # a Path would spoil a URL
+    parser.add_argument(name, type=kind, nargs=nargs, help=documented.get(name), metavar=name.upper())
 
 
 def _dashed(option: re.Match[str]) -> str:

@@ -1,20 +1,26 @@
 """Channel statistics of many files, by several threads, with a result that does not depend on their number."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from freqlearn.cores import available_cores
 from freqlearn.pipelines.cores import torch_threads
-from freqlearn.pipelines.data import SampleError, Transform, naming_file, reason
+from freqlearn.pipelines.data import Transform, naming_file, reason, sample_error
 from freqlearn.pipelines.options import OnBadImage
 from freqlearn.reading import read_bytes
+from freqlearn.sources import FileBytes
 from freqlearn.statistics import ChannelStatistics
 
 _QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow file at the head of the queue
+
+Source = Path | FileBytes
+"""A file, or what was in it."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,43 @@ class Measurement:
     done: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
 
+    def followed_by(self, other: "Measurement") -> "Measurement":
+        """What has been measured of two lists, one after the other."""
+        return Measurement(
+            self.statistics.merged(other.statistics), self.done + other.done, (*self.skipped, *other.skipped)
+        )
+
+
+class Work(NamedTuple):
+    """A list of files that is measured by itself.
+
+    Attributes:
+        number: Its number among all lists.
+        sources: The files, from the first on.
+        start: Where to go on; ``Measurement(ChannelStatistics(C))`` to begin.
+    """
+
+    number: int
+    sources: Iterable[Source]
+    start: Measurement
+
+
+class Progress(NamedTuple):
+    """How far the measuring of a list has come.
+
+    Attributes:
+        number: The list's number.
+        now: What has been measured of it.
+        finished: Whether that is all.
+    """
+
+    number: int
+    now: Measurement
+    finished: bool
+
 
 def measure(
-    paths: Sequence[Path],
+    sources: Iterable[Source],
     transform: Transform,
     start: Measurement,
     *,
@@ -47,7 +87,7 @@ def measure(
     gone on from.
 
     Args:
-        paths: The files.
+        sources: The files.
         transform: Encoded file -> (C, h, w) dequantised; called from several threads at once.
         start: Where to go on; ``Measurement(ChannelStatistics(C))`` to begin.
         threads: How many; None for one a core.
@@ -56,28 +96,56 @@ def measure(
     Raises:
         SampleError: If a file cannot be read and ``on_bad_image`` is "error"; the message names it.
     """
+    for progress in measure_lists([Work(0, sources, start)], transform, threads=threads, on_bad_image=on_bad_image):
+        if not progress.finished:
+            yield progress.now
+
+
+def measure_lists(
+    lists: Iterable[Work], transform: Transform, *, threads: int | None = None, on_bad_image: OnBadImage = "error"
+) -> Generator[Progress, None, None]:
+    """Measure lists of files one after another, as `measure` does one, without a pause between them.
+
+    Yields:
+        What has been measured of a list, after each file and at its end.
+    """
     count = available_cores() if threads is None else threads
     if count < 1:
         raise ValueError(f"expected at least one thread, got {count}")
 
-    def one(path: Path) -> ChannelStatistics | Exception:
+    def one(source: Source) -> ChannelStatistics | Exception:
         try:
-            return ChannelStatistics.of_image(transform(read_bytes(path)))
+            return ChannelStatistics.of_image(transform(source if isinstance(source, bytes) else read_bytes(source)))
         except (ValueError, OSError) as error:
             return error
 
-    now = start
     with torch_threads(1), _pool(count) as pool:  # there is a Python thread a core already
-        futures = ((path, pool.submit(one, path)) for path in paths[start.done :])
-        for path, future in _ahead(futures, count * _QUEUED_PER_THREAD):
+
+        def jobs() -> Iterator[_Job]:
+            for work in lists:
+                yield work, None, None
+                for source in islice(work.sources, work.start.done, None):
+                    yield work, _name(source), pool.submit(one, source)
+
+        running: Progress | None = None
+        for work, name, future in _ahead(jobs(), count * _QUEUED_PER_THREAD):
+            if future is None or name is None:
+                if running is not None:
+                    yield running._replace(finished=True)
+                running = Progress(work.number, work.start, False)
+                continue
+            now = running.now if running is not None else work.start
             result = future.result()
             if isinstance(result, ChannelStatistics):
                 now = Measurement(now.statistics.merged(result), now.done + 1, now.skipped)
             elif on_bad_image == "skip":
-                now = Measurement(now.statistics, now.done + 1, (*now.skipped, (str(path), reason(result))))
+                now = Measurement(now.statistics, now.done + 1, (*now.skipped, (name, reason(result))))
             else:
-                raise SampleError(naming_file(path, result)) from result
-            yield now
+                raise sample_error(naming_file(name, result), result) from result
+            running = Progress(work.number, now, False)
+            yield running
+        if running is not None:
+            yield running._replace(finished=True)
 
 
 @contextmanager
@@ -89,7 +157,8 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)  # after an interrupt: wait for the files being decoded, start no other
 
 
-_Job = tuple[Path, "Future[ChannelStatistics | Exception]"]
+# A file of a list with what is to come of it; or, without them, the beginning of a list.
+_Job = tuple[Work, str | None, "Future[ChannelStatistics | Exception] | None"]
 
 
 def _ahead(jobs: Iterable[_Job], queued: int) -> Iterator[_Job]:
@@ -100,3 +169,7 @@ def _ahead(jobs: Iterable[_Job], queued: int) -> Iterator[_Job]:
         if len(waiting) >= queued:
             yield waiting.popleft()
     yield from waiting
+
+
+def _name(source: Source) -> str:
+    return source.path if isinstance(source, FileBytes) else str(source)

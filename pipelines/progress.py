@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(
-    doing: str, unit: str, *, total: int, done: int = 0, shown: bool = True
+    doing: str, unit: str, *, total: int | None, done: int = 0, shown: bool = True
 ) -> Iterator[Callable[[], object]]:
     """Show a bar for the length of a block.
 
     Args:
         doing: What is being done, in a word.
         unit: What is counted, in the plural.
-        total: How many there are.
+        total: How many there are; None if nobody knows.
         done: How many are done already.
         shown: Whether to show it at all.
 

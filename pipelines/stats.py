@@ -1,7 +1,8 @@
-"""`freqlearn stats`: mean and standard deviation of every channel over a folder of images."""
+"""`freqlearn stats`: mean and standard deviation of every channel over a folder of images, or tar shards."""
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Literal
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
-from freqlearn.pipelines.choosing import by_hash
 from freqlearn.pipelines.data import SampleError
+from freqlearn.pipelines.gloo import started_processes
 from freqlearn.pipelines.inputs import eval_transform
-from freqlearn.pipelines.listing import find_images
-from freqlearn.pipelines.measuring import Measurement, measure
+from freqlearn.pipelines.measuring import Measurement, Work, measure_lists
 from freqlearn.pipelines.networks import usual_resize_px
 from freqlearn.pipelines.options import OnBadImage
-from freqlearn.pipelines.partial import PartialFile, partial_path
+from freqlearn.pipelines.partial import PartialFile, digest_of_run
 from freqlearn.pipelines.progress import progress_bar
+from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
+from freqlearn.pipelines.stats_lists import Lists, list_sources
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Deviation
 
@@ -67,14 +69,16 @@ def stats(
     on_bad_image: OnBadImage = "error",
     progress: bool = True,
 ) -> Stats:
-    """Measure mean and standard deviation of every channel over all images below a folder.
+    """Measure mean and standard deviation of every channel over all images below a folder, or in tar shards.
 
     The images go through the evaluation geometry: short side resized, centre cropped. The result does not depend on the
-    number of threads. An interrupted run leaves the output as it was and keeps what it measured in OUTPUT.partial;
-    the same command goes on from there.
+    number of threads or processes, to the bit. An interrupted run leaves the output as it was and keeps what it
+    measured in OUTPUT.partial; the same command goes on from there. Where torchrun has started several processes, each
+    calls this and measures its share; the first one writes, and all of them return the same.
 
     Args:
-        data: Folder; images are found at any depth.
+        data: Folder, in which images are found at any depth; or shards, as `freqlearn.pipelines.shards.open_shards`
+            takes them.
         output: InputSpec to write (JSON), in one step at the end; nothing is written if None.
         size_px: Size of the picture after the crop, in pixels, a multiple of 8.
         resize_px: Short side before the crop, in pixels; "auto" is 8/7 of the size (512 for 448), "none" does not
@@ -102,60 +106,105 @@ def stats(
             raise ValueError(f"{output}: expected an existing folder, but {output.parent} is none; create it")
     if sample is not None and sample < 1:
         raise ValueError(f"expected a sample of at least one image, got {sample}")
-    paths = find_images(data)
-    every = len(paths)
-    if sample is not None and sample < every:
-        names = [str(path.relative_to(data)) for path in paths]
-        paths = [paths[i] for i in sorted(by_hash(names, seed)[:sample])]
-    try:
-        measurement = _measured(paths, spec, output, threads, on_bad_image, progress)
-    except SampleError as error:
-        raise ValueError(f"{error}; remove the file, or skip such files: --on-bad-image skip") from error
-    statistics = measurement.statistics
-    if statistics.images == 0:
-        path, why = measurement.skipped[0]
-        raise ValueError(f"{data}: none of {len(paths)} images could be read; the first: {path}: {why}")
-    result = statistics.to_spec(
-        chosen, size_px, spec.resize_px, std=std, source=_source(statistics, std, sample=len(paths) < every, seed=seed)
-    )
-    if output is not None:
-        result.save(output)
-        partial_path(output).unlink(missing_ok=True)
+    with started_processes():
+        lists = list_sources(data, sample, seed)
+        options = f"{spec.to_json()} {version('freqlearn')} {lists.description()}"
+        partial = None
+        if output is not None:
+            partial = PartialFile(output, digest_of_run(lists.files(), options), rank_and_world()[0])
+        try:
+            measurement = _measured(lists, spec, partial, threads, on_bad_image, progress)
+        except SampleError as error:
+            raise ValueError(f"{error}; remove the file, or skip such files: --on-bad-image skip") from error
+        statistics = measurement.statistics
+        if statistics.images == 0:
+            path, why = measurement.skipped[0]
+            raise ValueError(f"{data}: none of {measurement.done} images could be read; the first: {path}: {why}")
+        source = _source(statistics, std, sample=lists.chosen, seed=seed)
+        result = statistics.to_spec(chosen, size_px, spec.resize_px, std=std, source=source)
+        if output is not None and partial is not None and rank_and_world()[0] == 0:
+            result.save(output)
+            partial.remove()
     return Stats(result, statistics, measurement.skipped)
 
 
 def _measured(
-    paths: list[Path],
+    lists: Lists,
     spec: InputSpec,
-    output: Path | None,
+    partial: PartialFile | None,
     threads: int | None,
     on_bad_image: OnBadImage,
     progress: bool,
 ) -> Measurement:
-    options = f"{spec.to_json()} {version('freqlearn')}"
-    partial = None if output is None else PartialFile(output, paths, options)
-    now = (partial and partial.load()) or Measurement(ChannelStatistics(spec.in_channels))
-    saved = time.monotonic()
-    running = measure(paths, eval_transform(spec), now, threads=threads, on_bad_image=on_bad_image)
-    try:
-        with (
-            closing(running),
-            progress_bar("measuring", "images", total=len(paths), done=now.done, shown=progress) as advance,
-        ):
-            for now in running:
+    """Measure this process's share, and merge it with the others'."""
+    rank, world = rank_and_world()
+    nothing = Measurement(ChannelStatistics(spec.in_channels))
+    kept = partial.load() if partial is not None else {}
+    from_all_processes(None)  # nobody writes before everybody has read
+    if partial is not None:
+        partial.start()
+    mine = range(rank, len(lists.lists), world)
+    share = _Share({number: kept.get(number, nothing) for number in mine}, partial)
+    total = None if lists.images is None else sum(len(lists.lists[number]) for number in mine)
+    work = (Work(number, lists.lists[number], share.now[number]) for number in mine)
+    running = measure_lists(work, eval_transform(spec), threads=threads, on_bad_image=on_bad_image)
+    with (
+        closing(running),
+        share.kept_if_it_fails(total),
+        progress_bar("measuring", "images", total=total, done=share.done, shown=progress and rank == 0) as advance,
+    ):
+        for number, now, finished in running:
+            share.update(number, now, finished)
+            if not finished:
                 advance()
-                if partial is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-                    partial.save(now)
-                    saved = time.monotonic()
-    except BaseException as error:
-        kept = ""
-        if partial is not None and now.done:
-            partial.save(now)
-            kept = f"; {output} is untouched, and the same command goes on from {partial.path}"
-        if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"interrupted after {now.done} of {len(paths)} images{kept}") from None
-        raise
-    return now
+    found = {number: now for some in from_all_processes(share.now) for number, now in some.items()}
+    merged = nothing
+    for number in sorted(found):
+        merged = merged.followed_by(found[number])
+    return merged
+
+
+class _Share:
+    """What this process has measured of its lists."""
+
+    def __init__(self, now: dict[int, Measurement], partial: PartialFile | None) -> None:
+        self.now = now
+        self.saved = {number: measurement.done for number, measurement in now.items()}
+        self.partial = partial
+        self._last = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        """Files that have been dealt with."""
+        return sum(measurement.done for measurement in self.now.values())
+
+    def update(self, number: int, now: Measurement, finished: bool) -> None:
+        """Take over what was measured of a list; save it at its end, and now and then."""
+        self.now[number] = now
+        if finished or time.monotonic() - self._last > _SECONDS_BETWEEN_SAVES:
+            self._save(number)
+            self._last = time.monotonic()
+
+    def _save(self, number: int) -> None:
+        if self.partial is not None and self.now[number].done > self.saved[number]:
+            self.partial.append(number, self.now[number])
+            self.saved[number] = self.now[number].done
+
+    @contextmanager
+    def kept_if_it_fails(self, total: int | None) -> Iterator[None]:
+        """Save everything if the block fails, and say after Ctrl-C how to go on."""
+        try:
+            yield
+        except BaseException as error:
+            kept = ""
+            if self.partial is not None and self.done:
+                for number in self.now:
+                    self._save(number)
+                kept = f"; {self.partial.output} is untouched, and the same command goes on from {self.partial.path}"
+            if isinstance(error, KeyboardInterrupt):
+                of = "" if total is None else f" of {total}"
+                raise KeyboardInterrupt(f"interrupted after {self.done}{of} images{kept}") from None
+            raise
 
 
 def _short_side(size_px: int, resize_px: int | Literal["auto", "none"]) -> int | None:

@@ -295,8 +295,8 @@ def test_interrupted_run_leaves_the_output_and_can_go_on(folder, tmp_path):
 
 def test_partial_of_another_run_is_not_used(folder, tmp_path, caplog):
     output, partial = tmp_path / "spec.json", tmp_path / "spec.json.partial"
-    other = {"run": "other", "done": 3, "skipped": [], "statistics": {}}
-    partial.write_text(json.dumps({"format": "freqlearn.partial_statistics", "version": 1, **other}))
+    other = {"run": "other", "list": 0, "done": 3, "skipped": [], "statistics": ChannelStatistics(192).to_dict()}
+    partial.write_text(json.dumps({"format": "freqlearn.partial_statistics", "version": 2, **other}))
     result = stats(folder, output, size_px=64, progress=False)
     assert "another run" in caplog.text
     assert result.statistics.images == 10
