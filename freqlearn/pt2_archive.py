@@ -131,16 +131,13 @@ def _cleaned_record(name: str, data: bytes) -> bytes:
         raise ArchiveError(f"it holds {name!r}, which a model of ours does not")
     try:
         document = json.loads(data)
-    except ValueError as error:  # UnicodeDecodeError too
+    except (ValueError, RecursionError) as error:  # ValueError: also what is no UTF-8
         raise ArchiveError(f"damaged: {name} is not JSON") from error
     if not isinstance(document, dict):
         raise ArchiveError(f"damaged: {name} does not hold an object")
     if name == _MODEL:
         document["guards_code"] = []
-    try:
-        return json.dumps(_cleaned_value(document, "")).encode()
-    except RecursionError as error:
-        raise ArchiveError(f"damaged: {name} is nested too deeply") from error
+    return json.dumps(_cleaned_value(document, "")).encode()
 
 
 def _cleaned_value(value: Any, key: str) -> Any:
@@ -179,7 +176,7 @@ def _check_tree(text: str) -> None:
             if node["type"] not in _TREE_TYPES or node["context"] not in _TREE_CONTEXTS:
                 raise ArchiveError(f"its arguments contain a {node['type']!r}, which no model of ours does")
             nodes += node["children_spec"]
-    except (ValueError, TypeError, KeyError) as error:
-        if isinstance(error, ArchiveError):
-            raise
+    except ArchiveError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ArchiveError("damaged: the structure of its arguments cannot be read") from error

@@ -25,14 +25,19 @@ class GatedNetwork(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, C, h, w) maps -> (N, classes) logits."""
-        logits: Tensor = self.network(maps * (self.margins(maps) > 0))
+        off, on = self._off_on(maps)
+        logits: Tensor = self.network(maps * (on > off))
         return logits
 
     def margins(self, maps: Tensor) -> Tensor:
         """(N, C, 1, 1): by how much a switch's logit for on exceeds the one for off."""
+        off, on = self._off_on(maps)
+        return on - off
+
+    def _off_on(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         pooled = maps.mean(dim=(2, 3), keepdim=True)
         logits = self.logits(functional.relu(self.norm(self.squeeze(pooled))))  # (N, 2C, 1, 1): off, on, off, on, ...
-        return logits[:, 1::2] - logits[:, 0::2]
+        return logits[:, 0::2], logits[:, 1::2]
 
 
 def fix_gate(checkpoint: Checkpoint, top: int | None) -> ChannelSet | None:
