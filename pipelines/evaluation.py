@@ -6,14 +6,17 @@ from pathlib import Path
 
 from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_checkpoint
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.data import ImageDataset, pointing_to_skip
+from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.evaluator import Evaluator
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import make_loader
+from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.options import Accelerator, OnBadImage
 from freqlearn.pipelines.processes import as_one, chosen_world, connect
 from freqlearn.pipelines.sampling import from_all_processes
+from freqlearn.pipelines.shard_listing import are_shards
+from freqlearn.pipelines.shards import ShardSet, open_shards
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 
 
@@ -73,8 +76,8 @@ def evaluate(
 
     Args:
         checkpoint: A file that `freqlearn train` wrote.
-        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE. If it is the very folder that training held a part out
-            of, only that part is evaluated.
+        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; or tar shards, as `open_shards` takes them. If it is the
+            very folder that training held a part out of, only that part is evaluated.
         batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
@@ -89,7 +92,7 @@ def evaluate(
             read, or none can.
     """
     loaded = load_checkpoint(checkpoint)
-    folder, held_out = _evaluation_folder(loaded, Path(data))
+    folder, held_out = _evaluation_folder(loaded, data)
     evaluator = Evaluator(loaded)
     trainer = make_trainer(
         epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
@@ -98,7 +101,7 @@ def evaluate(
     with divided_cores(workers, processes=local) as chosen, quiet_lightning(), as_one(trainer), pointing_to_skip():
         connect(trainer)
         loader = make_loader(
-            ImageDataset(folder, eval_transform(loaded.header.spec)),
+            labelled_dataset(folder, eval_transform(loaded.header.spec)),
             batch_size=batch_size,
             shuffle=False,
             num_workers=chosen,
@@ -130,8 +133,12 @@ def evaluate(
     )
 
 
-def _evaluation_folder(checkpoint: Checkpoint, data: Path) -> tuple[ClassFolder, bool]:
-    root = next((data / part for part in ("val", "train") if (data / part).is_dir()), data)
+def _evaluation_folder(checkpoint: Checkpoint, data: str | Path) -> tuple[ClassFolder | ShardSet, bool]:
+    root = next((Path(data, part) for part in ("val", "train") if Path(data, part).is_dir()), data)
+    if are_shards(root):
+        shards = open_shards(root, default_classes=checkpoint.header.classes, count=True)
+        check_classes(checkpoint.header, shards.classes, root)
+        return shards.relabelled(checkpoint.header.classes), False
     folder = read_class_folder(root)
     check_classes(checkpoint.header, folder.classes, root)
     held_out = checkpoint.header.held_out

@@ -12,13 +12,15 @@ from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.bad_images import list_bad_images
-from freqlearn.pipelines.data import Transform
+from freqlearn.pipelines.data import Transform, UnreadableError
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
+from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.stats_lists import sources_of
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Constant
 from freqlearn.transforms.pipeline import Pipeline
@@ -52,7 +54,7 @@ def choose_spec(options: TrainOptions) -> InputSpec:
 
 def measured_spec(
     spec: InputSpec,
-    train: ClassFolder,
+    train: ClassFolder | ShardSet,
     *,
     images: int,
     seed: int = 0,
@@ -64,7 +66,7 @@ def measured_spec(
 
     Args:
         spec: Channels and sizes; of kind "dct".
-        train: The training files.
+        train: The training files, or shards of them.
         images: Measure on at most so many of them, chosen at random.
         seed: Seed of that choice.
         constant: What to do with a channel that never varies; see `ChannelStatistics.to_spec`.
@@ -84,7 +86,7 @@ def measured_spec(
     transform = eval_transform(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
     measurement = Measurement(ChannelStatistics(len(spec.channels)))
     # Each measurement contains the one before; the last is of all files.
-    for measurement in measure(sample.paths(), transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
+    for measurement in measure(sources_of(sample), transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
         pass
     statistics, skipped = measurement.statistics, dict(measurement.skipped)
     if not statistics.images:

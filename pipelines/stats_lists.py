@@ -6,9 +6,11 @@ matter which process measures which list.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from freqlearn.pipelines.choosing import by_hash
+from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import Source
 from freqlearn.pipelines.shard_listing import SIZES, are_shards, expand, listed_sizes
@@ -96,6 +98,18 @@ def list_sources(data: str | Path, sample: int | None, seed: int) -> Lists:
         paths = [paths[i] for i in sorted(by_hash(names, seed)[:sample])]
     lists = (SourceList(tuple(paths[begin : begin + FILES_A_LIST])) for begin in range(0, len(paths), FILES_A_LIST))
     return Lists(tuple(lists), len(paths), len(paths) < every)
+
+
+def sources_of(files: ClassFolder | ShardSet) -> Iterable[Source]:
+    """The encoded images of a labelled set, in order.
+
+    Args:
+        files: The images; of shards of unknown sizes, the first ones of its parts.
+    """
+    if isinstance(files, ClassFolder):
+        return files.paths()
+    lists = (SourceList((files.urls[part.shard],), (part,), files.size_of(part.shard)) for part in files.parts)
+    return islice(chain.from_iterable(lists), len(files))
 
 
 def _of_shards(data: str | Path, sample: int | None, seed: int) -> Lists:
