@@ -90,9 +90,8 @@ def measured_spec(
         pass
     statistics, skipped = measurement.statistics, dict(measurement.skipped)
     if not statistics.images:
-        raise UnreadableError(
-            f"none of {len(sample)} training files can be read; the first: {measurement.skipped[0][1]}"
-        )
+        name, why = next(iter(skipped.items()))
+        raise ValueError(f"none of {len(sample)} training files can be read; the first: {name}: {why}")
     if skipped and output is not None:
         list_bad_images(output, skipped)
     source = f"{statistics.images} of {len(train)} training files"
