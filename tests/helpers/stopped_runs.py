@@ -1,0 +1,162 @@
+"""`freqlearn` in a process of its own that is sent a signal at one moment of its training, and what it has left."""
+
+import multiprocessing
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+# Forked from a process that has imported everything: a second each instead of five.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["stopped_runs", "freqlearn.pipelines.training", "freqlearn.pipelines.commands"])
+
+Moment = tuple[str, int]
+"""("step", n): when n optimizer steps are done and the next begins; ("validation", n): in that of epoch n; ("epoch", n):
+after it, before the state is saved; ("batch", n): while a loader process prepares its n-th sample;
+("statistics", 0): while they are measured; ("saving", n): in the middle of writing the n-th checkpoint."""
+
+
+def run(argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path) -> int:
+    """Run a command, send its process signals, and wait.
+
+    Args:
+        argv: What follows `freqlearn`.
+        signals: When to send which.
+        stderr: File for what it prints there.
+
+    Returns:
+        Exit status; that of a killed process is minus the signal's number.
+    """
+    process = _CONTEXT.Process(target=_command, args=(list(argv), dict(signals), stderr))
+    process.start()
+    process.join(120)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"freqlearn {' '.join(argv)}: still running; it has printed {stderr.read_text()}")
+    return process.exitcode
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that freqlearn neither seeds nor draws from, and only saves."""
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """All of last.ckpt that decides how a training goes on: weights, averages, optimizer, schedule, generators."""
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    decisive = (
+        "state_dict",
+        "current_model_state",
+        "averaging_state",
+        "optimizer_states",
+        "lr_schedulers",
+        "processes",
+    )
+    return {name: checkpoint[name] for name in decisive if name in checkpoint}
+
+
+def assert_same(one: Any, other: Any, where: str = "state") -> None:
+    """Equal to the last bit, whatever it is made of."""
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert one.dtype == other.dtype, where
+        assert torch.equal(one, other), where
+    elif isinstance(one, Mapping):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for position, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_same(left, right, f"{where}[{position}]")
+    else:
+        assert one == other, where
+
+
+def _command(argv: list[str], signals: dict[Moment, int], stderr: Path) -> None:
+    os.setpgrp()
+    multiprocessing.set_start_method("fork", force=True)  # of loader processes, as where nothing is chosen
+    with open(stderr, "wb") as file:
+        os.dup2(file.fileno(), 2)
+    torch.set_num_threads(1)
+    seed_everything(0)
+    for moment, number in signals.items():
+        _PATCHES[moment[0]](moment[1], number)
+    from freqlearn.pipelines.cli import main
+
+    raise SystemExit(main(argv))
+
+
+def _patched(owner: Any, name: str, before: Callable[..., None]) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        before(*arguments)
+        return original(*arguments, **options)
+
+    setattr(owner, name, wrapped)
+
+
+def _at_step(step: int, number: int) -> None:
+    from freqlearn.pipelines.module import Classifier
+
+    def send(self: Any, *_: Any) -> None:
+        if self.global_step == step:
+            os.kill(os.getpid(), number)
+
+    _patched(Classifier, "training_step", send)
+
+
+def _in_validation(epoch: int, number: int) -> None:
+    from freqlearn.pipelines.module import Classifier
+
+    def send(self: Any, *_: Any) -> None:
+        if self.current_epoch == epoch:
+            os.kill(os.getpid(), number)
+
+    _patched(Classifier, "validation_step", send)
+
+
+def _after_epoch(epoch: int, number: int) -> None:
+    from freqlearn.pipelines.saving import SaveState
+
+    def send(self: Any, trainer: Any, *_: Any) -> None:
+        if trainer.current_epoch == epoch:
+            os.kill(os.getpid(), number)
+
+    _patched(SaveState, "on_train_epoch_end", send)
+
+
+def _in_statistics(_: int, number: int) -> None:
+    from freqlearn.pipelines import training
+
+    _patched(training, "measured_spec", lambda *_: os.kill(os.getpid(), number))
+
+
+def _while_saving(count: int, number: int) -> None:
+    from freqlearn.pipelines import checkpoint_files
+
+    saves = iter(range(1, 1_000_000))
+
+    def write(checkpoint: Any, file: Any) -> None:
+        if next(saves) == count:
+            file.write(b"PK\3\4 half a checkpoint")
+            file.flush()
+            os.kill(os.getpid(), number)
+        torch.save(checkpoint, file)
+
+    checkpoint_files._write = write
+
+
+_PATCHES: dict[str, Callable[[int, int], None]] = {
+    "step": _at_step,
+    "validation": _in_validation,
+    "epoch": _after_epoch,
+    "statistics": _in_statistics,
+    "saving": _while_saving,
+}
