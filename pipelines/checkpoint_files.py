@@ -51,6 +51,19 @@ class CheckpointFiles(TorchCheckpointIO):
         self._sound.add(target)
 
 
+def has_state(folder: Path) -> bool:
+    """Whether there is a state of a run in a folder, damaged or not."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
+def check_resumable(folder: Path) -> None:
+    """Raise ValueError if there is no state of a run in a folder, damaged or not."""
+    if not has_state(folder):
+        raise ValueError(
+            f"{folder / LAST}: no such checkpoint, so there is nothing to resume; leave out resume to start"
+        )
+
+
 def newest_state(folder: Path) -> Path:
     """Find the newest state of a run that can be gone on from; a damaged last.ckpt is reported.
 
@@ -58,21 +71,21 @@ def newest_state(folder: Path) -> Path:
         ValueError: If there is none.
         CheckpointError: If there is none that is not damaged.
     """
+    check_resumable(folder)
     last, previous = folder / LAST, folder / PREVIOUS
-    if not last.exists() and not previous.exists():
-        raise ValueError(f"{last}: no such checkpoint, so there is nothing to resume; leave out resume to start")
     try:
         check_sound(last)
-    except CheckpointError as damage:
-        if not previous.exists():
-            raise CheckpointError(f"{damage}; there is no {PREVIOUS} to go on from") from damage
-        try:
-            check_sound(previous)
-        except CheckpointError as more:
-            raise CheckpointError(f"{damage}; and {more}: neither can be resumed") from more
-        _log.warning("%s; going on from %s, the state before", damage, previous)
-        return previous
-    return last
+        return last
+    except CheckpointError as error:
+        damage = error
+    if not previous.exists():
+        raise CheckpointError(f"{damage}; there is no {PREVIOUS} to go on from") from damage
+    try:
+        check_sound(previous)
+    except CheckpointError as error:
+        raise CheckpointError(f"{damage}; and {error}: neither can be resumed") from error
+    _log.warning("%s; going on from %s, the state before", damage, previous)
+    return previous
 
 
 def check_sound(path: Path) -> None:

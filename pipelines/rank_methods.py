@@ -2,33 +2,35 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
+import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
+from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.ablation import loss_increase
 from freqlearn.pipelines.checkpoint import Header, load_checkpoint, read_header
+from freqlearn.pipelines.checkpoint_files import has_state, newest_state
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
-from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier, check_not_collapsed, mean_probability
-from freqlearn.pipelines.inputs import eval_transform, train_transform
+from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
+from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
-from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.sampling import from_all_processes
 from freqlearn.pipelines.shards import ShardSet
-from freqlearn.pipelines.trainer import LAST, device_of, make_trainer, quiet_lightning
-from freqlearn.pipelines.training import check_same_files, train
+from freqlearn.pipelines.trainer import device_of
+from freqlearn.pipelines.training import TrainResult, train
 from freqlearn.spec import InputSpec
 
-SPEC = "spec.json"
-"""File of the 192 channels' mean and standard deviation, in a ranking's folder."""
+SPEC, MODEL = "spec.json", "model"
+"""In a ranking's folder: the 192 channels' mean and standard deviation, and the training of what was ranked with."""
 
 # Enough for a probability: its standard error over 5000 images is below 0.01.
 _MOST_IMAGES = 5000
@@ -47,62 +49,46 @@ def by_energy(options: RankOptions, folders: DataFolders, variance: NDArray[np.f
 
 def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
     """Train a gate in front of the network, then take each switch's mean probability over the training images."""
-    header = Header(
-        network=options.model,
-        arguments={"gate": True},
-        spec=spec,
-        classes=folders.train.classes,
-        training={**options.plain(), "files": len(folders.train), "fingerprint": folders.train.fingerprint()},
-        held_out=folders.held_out,
-    )
-    output = options.folder
-    data = ImageData(
-        folders.train,
-        None,
-        train_transform=train_transform(spec, options.augment),
-        eval_transform=eval_transform(spec),
-        batch_size=options.batch_size,
-        workers=options.workers or 0,
-        seed=options.seed,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        classifier = GatedClassifier(
-            header.build(),
-            lambda_=options.lambda_,
-            gate_lr=options.gate_lr,
-            temperature=options.temperature,
-            final_temperature=options.final_temperature,
-            num_classes=len(header.classes),
-            optimisation=Optimisation(optimizer="adam", lr=options.lr),
-            steps=options.epochs * data.batches_per_epoch,
-            header=header.to_dict(),
-            seed=options.seed,
-        )
-        trainer = make_trainer(
-            epochs=options.epochs,
-            output=output,
-            monitor=None,
-            precision=options.precision,
-            accelerator=options.accelerator,
-            callbacks=[CollapseGuard(), *callbacks],
-            progress=options.progress,
-        )
-        _log.info(
-            "Training a gate in front of %s on %d images, %d epochs", options.model, len(folders.train), options.epochs
-        )
-        resumed = output / LAST if options.resume and (output / LAST).is_file() else None
-        if resumed is not None:
-            check_same_files(read_header(resumed), folders.train, resumed)
-        with quiet_lightning(output):
-            trainer.fit(classifier, data, ckpt_path=resumed, weights_only=True)
-            facts = _accuracy(trainer, classifier, folders.val, options, spec)
-        sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)
-        probability = mean_probability(classifier.gate, _loader(sample, options, spec))
-    check_not_collapsed(probability, price=float(classifier.price), step=trainer.global_step)
+    gated = _GateFacts()
+    result = _train(options, [gated, *callbacks], gate=True)
+    # What was saved, and not what was trained: where weights are averaged, their average.
+    model = load_checkpoint(result.checkpoint.with_name(LAST)).model.to(device_of(options.accelerator))
+    gate = model.get_submodule("gate")
+    if not isinstance(gate, FrequencyGate):
+        raise TypeError(f"expected a FrequencyGate as the model's child `gate`, got {type(gate).__name__}")
+    sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)
+    loader = _loader(sample, options, spec)
+    probability = mean_probability(gate, loader)
+    if gated.price is not None:
+        check_not_collapsed(probability, price=gated.price, step=result.steps)
     _warn_of_doubt(probability, options.top)
-    facts |= {"images": len(sample), "lambda": options.lambda_, "lambda at the end": float(classifier.price)}
-    return probability.double().numpy(), facts
+    return probability.double().numpy(), {"images": len(sample) - _left_out(loader)} | gated.facts()
+
+
+class _GateFacts(Callback):
+    """Notes what the gate did, for `Importance.measured_on`."""
+
+    def __init__(self) -> None:
+        self.price: UpperLimit | SteeredToTarget | None = None
+        self._validated: dict[str, float] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if isinstance(pl_module, GatedClassifier):
+            self.price = pl_module.price
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        names = {"val/accuracy": "accuracy of the gated model", "val/channels_on": "channels on"}
+        metrics = trainer.callback_metrics
+        self._validated = {what: round(float(metrics[name]), 4) for name, what in names.items() if name in metrics}
+
+    def facts(self) -> dict[str, Any]:
+        """Lambda, the target, and how the last validation came out: its accuracy with each image's own switches."""
+        if self.price is None:
+            return dict(self._validated)
+        end = {"lambda at the end": float(self.price.value)}
+        if isinstance(self.price, SteeredToTarget):
+            return {**self._validated, "target channels": self.price.target, **end}
+        return {**self._validated, "lambda": self.price.first_value, **end}
 
 
 def _warn_of_doubt(probability: torch.Tensor, top: int) -> None:
@@ -124,26 +110,11 @@ def _warn_of_doubt(probability: torch.Tensor, top: int) -> None:
         )
 
 
-def _accuracy(
-    trainer: Any, classifier: GatedClassifier, val: ClassFolder | ShardSet | None, options: RankOptions, spec: InputSpec
-) -> dict[str, Any]:
-    """Accuracy on the validation files with each image's own switches."""
-    if val is None:
-        return {}
-    metrics = trainer.validate(classifier, _loader(val, options, spec), verbose=False)
-    return {"accuracy of the gated model": round(float(metrics[0]["val/accuracy"]), 4)}
-
-
 def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
     """Train the network on all channels, then take each of them away in turn."""
     if folders.val is None:
         raise ValueError("ablation measures the loss on validation files, and there are none")
-    folder = options.folder / "model"
-    resume = options.resume and (folder / LAST).is_file()
-    training = options.training()
-    result = train(
-        replace(training, output=folder, spec=str(options.folder / SPEC), resume=resume), callbacks=callbacks
-    )
+    result = _train(options, callbacks)
     sample = folders.val.sample(options.ablation_images, seed=options.seed)
     loader = _loader(sample, options, spec)
     model = load_checkpoint(result.checkpoint).model.to(device_of(options.accelerator))
@@ -152,10 +123,29 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, cal
     with progress_bar("ablating", "passes", total=passes, shown=options.progress) as advance:
         values = loss_increase(model, loader, channels=spec.in_channels, advance=advance)
     accuracy = None if result.accuracy is None else round(result.accuracy, 4)
-    return values, {"images": len(sample), "accuracy of the model with all channels": accuracy}
+    images = len(sample) - _left_out(loader)
+    return values, {"images": images, "accuracy of the model with all channels": accuracy}
+
+
+def _train(options: RankOptions, callbacks: Sequence[Callback], **changes: Any) -> TrainResult:
+    """Train on all 192 channels in the ranking's folder MODEL, going on where it was stopped."""
+    folder = options.folder / MODEL
+    resume = options.resume and any((folder / name).is_file() for name in (LAST, PREVIOUS))
+    training = options.training(output=folder, spec=str(options.folder / SPEC), resume=resume, **changes)
+    return train(training, callbacks=callbacks)
 
 
 def _loader(files: ClassFolder | ShardSet, options: RankOptions, spec: InputSpec) -> ImageLoader:
+    """Each file once, shared between the processes."""
     return make_loader(
-        labelled_dataset(files, eval_transform(spec)), batch_size=64, shuffle=False, num_workers=options.workers or 0
+        labelled_dataset(files, eval_transform(spec)),
+        batch_size=64,
+        shuffle=False,
+        num_workers=options.workers or 0,
+        on_error="raise" if options.on_bad_image == "error" else "skip",
     )
+
+
+def _left_out(loader: ImageLoader) -> int:
+    """How many files all processes could not read and were allowed to skip."""
+    return sum(len(found) for found in from_all_processes(loader.bad_images))

@@ -9,7 +9,7 @@ import yaml
 
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
-from freqlearn.pipelines.checkpoint_files import BEST, LAST, newest_state
+from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, check_resumable, newest_state
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.inputs import choose_spec, measured_spec
 from freqlearn.pipelines.options import TrainOptions
@@ -34,7 +34,6 @@ _SAME_ON_RESUME = (
     "gate",
     "lambda_",
     "target_channels",
-    "target_channels",
     "gate_lr",
     "temperature",
     "final_temperature",
@@ -42,6 +41,7 @@ _SAME_ON_RESUME = (
     "mixup",
     "cutmix",
     "batch_size",
+    "accumulate",
     "optimizer",
     "lr",
     "schedule",
@@ -89,8 +89,8 @@ def check_output(options: TrainOptions, output: Path) -> None:
         ValueError: If it does.
     """
     if options.resume:
-        newest_state(output)
-    elif any((output / name).exists() for name in (LAST, BEST)):
+        check_resumable(output)
+    elif any((output / name).exists() for name in (LAST, PREVIOUS, BEST)):
         raise ValueError(f"{output}: holds the checkpoints of another run; resume that one, or choose another output")
 
 
