@@ -12,7 +12,7 @@ from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.bad_images import list_bad_images
-from freqlearn.pipelines.data import Transform, UnreadableError
+from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
