@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from freqlearn.cores import available_cores
 from freqlearn.pipelines.cores import torch_threads
-from freqlearn.pipelines.data import Transform, naming_file, reason, sample_error
+from freqlearn.pipelines.data import Transform, UnreadableError, naming_file, reason
 from freqlearn.pipelines.options import OnBadImage
 from freqlearn.reading import read_bytes
 from freqlearn.sources import FileBytes
@@ -94,7 +94,7 @@ def measure(
         on_bad_image: "error" stops at the first file that cannot be read, "skip" lists it in the measurement.
 
     Raises:
-        SampleError: If a file cannot be read and ``on_bad_image`` is "error"; the message names it.
+        UnreadableError: If a file cannot be read and ``on_bad_image`` is "error"; the message names it.
     """
     for progress in measure_lists([Work(0, sources, start)], transform, threads=threads, on_bad_image=on_bad_image):
         if not progress.finished:
@@ -141,7 +141,7 @@ def measure_lists(
             elif on_bad_image == "skip":
                 now = Measurement(now.statistics, now.done + 1, (*now.skipped, (name, reason(result))))
             else:
-                raise sample_error(naming_file(name, result), result) from result
+                raise UnreadableError(naming_file(name, result)) from result
             running = Progress(work.number, now, False)
             yield running
         if running is not None:

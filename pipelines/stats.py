@@ -11,7 +11,7 @@ from typing import Literal
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
-from freqlearn.pipelines.data import SampleError
+from freqlearn.pipelines.data import UnreadableError
 from freqlearn.pipelines.gloo import started_processes
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.measuring import Measurement, Work, measure_lists
@@ -114,7 +114,7 @@ def stats(
             partial = PartialFile(output, digest_of_run(lists.files(), options), rank_and_world()[0])
         try:
             measurement = _measured(lists, spec, partial, threads, on_bad_image, progress)
-        except SampleError as error:
+        except UnreadableError as error:
             raise ValueError(f"{error}; remove the file, or skip such files: --on-bad-image skip") from error
         statistics = measurement.statistics
         if statistics.images == 0:
