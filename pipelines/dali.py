@@ -177,6 +177,11 @@ class DaliLoader:
         self._begin, self._batches = reader.checkpoint(), 0
         self.epoch = self._wanted_epoch = self.epoch + 1
 
+    @property
+    def bad_images(self) -> dict[str, str]:
+        """None: what DALI cannot decode is an error."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Where this loader is: after the last batch that it has yielded.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from freqlearn.pipelines.cores import usual_workers
 from freqlearn.pipelines.dali_graph import Device, gpu_number, load_dali
@@ -107,7 +107,10 @@ class DaliNativeLoader(ImageLoader):
                 return
             except Exception as error:
                 self._running = None
-                raise _sample_error(error) from None
+                text = str(error.__cause__)  # of the worker's error, which DALI wraps in others
+                if text.startswith(_SAMPLE_ERROR):
+                    raise SampleError(text.removeprefix(_SAMPLE_ERROR)) from error
+                raise
             # DALI's memory is shared with the workers, and used again.
             yield [batch["images"].clone(), batch["labels"].clone()]
 
@@ -145,7 +148,7 @@ class _Batches:
         """Begin with what remains of `epoch` after its first `start` samples; whole epochs follow."""
         self._sampler = copy.copy(loader._sampler)
         self._sampler.place = rank_and_world()
-        self._dataset, self._collate = loader.dataset, loader.collate_fn or default_collate
+        self._dataset, self._collate = loader.dataset, loader.collate_fn
         self._batch_size, self._drop_last = loader._images_a_batch, loader.drop_last
         self._first, self._start = epoch, start
         self._epoch: int | None = None  # that the order is of
@@ -177,9 +180,3 @@ class _Batches:
         except SampleError as error:
             raise RuntimeError(f"{_SAMPLE_ERROR}{error}") from error
         return images.numpy(), labels.numpy()
-
-
-def _sample_error(error: BaseException) -> BaseException:
-    """The SampleError that a worker met, of which DALI keeps the text; the error itself if it is another."""
-    text = str(error.__cause__)
-    return SampleError(text.removeprefix(_SAMPLE_ERROR)) if text.startswith(_SAMPLE_ERROR) else error

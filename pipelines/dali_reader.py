@@ -1,7 +1,6 @@
 """The DALI pipeline that goes through the files of a class folder, epoch after epoch, and tells where it is."""
 
 import base64
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from freqlearn.pipelines.dali_graph import load_dali, pictures
+from freqlearn.pipelines.dali_graph import DecodeOn, load_dali, pictures
 from freqlearn.pipelines.data import SampleError, derived_seed
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.spec import InputSpec
@@ -81,7 +80,7 @@ class Reader:
         )
         with pipeline:
             encoded, labels = self._files()
-            decode_on = "cpu" if self.gpu is None else "mixed"
+            decode_on: DecodeOn = "cpu" if self.gpu is None else "mixed"
             pipeline.set_outputs(pictures(encoded, self.spec, decode_on=decode_on, **self.graph), labels)
         self._iterator = DALIGenericIterator(
             pipeline,
@@ -129,8 +128,7 @@ class Reader:
             order = {"shuffle_after_epoch": True, "shuffle_after_epoch_seed": _dali_seed(self.seed, _ORDER)}
         return load_dali().fn.readers.file(
             name=_NAME,
-            file_root=str(self.folder.root),
-            files=[os.fsdecode(name) for name in self.folder.files],
+            files=[str(path) for path in self.folder.paths()],  # in full, as errors name them
             labels=self.folder.labels.tolist(),
             shard_id=self.rank,
             num_shards=self.world,
