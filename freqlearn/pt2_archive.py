@@ -137,7 +137,10 @@ def _cleaned_record(name: str, data: bytes) -> bytes:
         raise ArchiveError(f"damaged: {name} does not hold an object")
     if name == _MODEL:
         document["guards_code"] = []
-    return json.dumps(_cleaned_value(document, "")).encode()
+    try:
+        return json.dumps(_cleaned_value(document, "")).encode()
+    except RecursionError as error:
+        raise ArchiveError(f"damaged: {name} is nested too deeply") from error
 
 
 def _cleaned_value(value: Any, key: str) -> Any:

@@ -280,7 +280,8 @@ def calling(target: str) -> Callable[[bytes], bytes]:
             {"model.json": lambda data: data.replace(b"builtins.tuple", b"os.system")}, "'os.system'", id="structure"
         ),
         pytest.param({"model.json": lambda data: data[:500]}, "not JSON", id="cut JSON"),
-        pytest.param({"model.json": lambda data: b"[" * 100_000}, "damaged|not JSON", id="deep JSON"),
+        pytest.param({"model.json": lambda data: b"[" * 100_000}, "not JSON", id="endless JSON"),
+        pytest.param({"model.json": lambda _: b'{"a":' * 900 + b"1" + b"}" * 900}, "nested too deeply", id="deep JSON"),
         pytest.param({"model.json": lambda data: b"[]"}, "does not hold an object", id="other JSON"),
         pytest.param({"model.json": lambda data: b"{}"}, "cannot load it", id="empty JSON"),
         pytest.param({"weight_0": lambda data: data[:20]}, "cannot load it", id="short weight"),
