@@ -55,6 +55,11 @@ class Description:
         """(C, h, w) of one image's input."""
         return self.spec.in_channels, self.spec.map_size, self.spec.map_size
 
+    def __str__(self) -> str:
+        gate = "" if self.gate is None else f" behind a {self.gate} gate"
+        count = "" if self.batch_size is None else f", {self.batch_size} images at once"
+        return f"{self.network}{gate} on {self.spec}{count}; classes: {', '.join(self.classes)}"
+
     def to_json(self) -> str:
         """Return the description as JSON text."""
         document = _FORMAT.document(

@@ -29,7 +29,7 @@ class OnnxRunner:
                 "onnxruntime is missing, which runs .onnx files: pip install 'freqlearn[onnx]'"
             ) from error
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors; those that matter are raised as well
+        options.log_severity_level = 4  # not errors: they are raised
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 content, options, providers=_providers(device, onnxruntime.get_available_providers())

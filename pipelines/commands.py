@@ -274,11 +274,12 @@ def compare_rankings(rankings: list[Path], *, top: int = 24) -> None:
 
 
 def info(files: list[Path]) -> int:
-    """Say what the headers of JPEG files hold, or what a checkpoint was trained for.
+    """Say what the headers of JPEG files hold, or what a checkpoint or an exported model was trained for.
 
     Args:
-        files: JPEG files, or checkpoints (.ckpt).
+        files: JPEG files, checkpoints (.ckpt), or exported models (.onnx, .pt2).
     """
+    from freqlearn.exported import load_exported
     from freqlearn.pipelines.checkpoint import read_header
     from freqlearn.pipelines.data import naming_file
     from freqlearn.reading import read_info
@@ -289,6 +290,8 @@ def info(files: list[Path]) -> int:
             if file.suffix == ".ckpt":
                 header = read_header(file)
                 about: Any = f"{header.network} on {header.spec}; classes: {', '.join(header.classes)}"
+            elif file.suffix in (".onnx", ".pt2"):
+                about = load_exported(file).description
             else:
                 about = read_info(file)
             _write(f"{file}: {about}")

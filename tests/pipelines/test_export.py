@@ -264,6 +264,9 @@ def test_command(trained: TrainResult, two_classes: Path, tmp_path: Path, capsys
     assert second.startswith(f"compared with {trained.checkpoint} on 5 photos of {two_classes / 'train'}: largest")
     assert second.endswith("same top-1 for 5 of 5")
     assert target.stat().st_size == int(first.split()[-2].replace(",", ""))
+    assert main(["info", str(target)]) == 0
+    line = capsys.readouterr().out
+    assert line == f"{target}: small on DCT-24 (24 channels), 32 px (24x4x4); classes: flat, stripes\n"
 
 
 def test_command_with_a_file_that_is_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
