@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.stats import stats
 from freqlearn.pipelines.training import TrainResult, train
 
 SIZE_PX = 32
@@ -25,6 +26,12 @@ def write_two_classes(root: Path, *, images: int, seed: int = 0) -> Path:
             pixels = rng.uniform(90, 160) + pattern + rng.normal(0, 12, (32, 32, 3))
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg", quality=95)
     return root
+
+
+@pytest.fixture(scope="session", name="write_two_classes")
+def _write_two_classes() -> Callable[..., Path]:
+    """`write_two_classes(root, images=..., seed=0)`."""
+    return write_two_classes
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +63,14 @@ def options(two_classes: Path) -> Callable[..., TrainOptions]:
         return TrainOptions(**(usual | changes))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def training_spec(two_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mean and standard deviation of all channels of two_classes, as `freqlearn stats` writes them."""
+    path = tmp_path_factory.mktemp("spec") / "spec.json"
+    stats(two_classes / "train", path, size_px=SIZE_PX, resize_px="none", progress=False)
+    return path
 
 
 @pytest.fixture(scope="session")
