@@ -1,8 +1,12 @@
-"""`freqlearn` in a process of its own that is sent a signal at one moment of its training, and what it has left."""
+"""`freqlearn` in processes of its own that are sent a signal at one moment of a training, and what they have left."""
 
 import multiprocessing
 import os
 import random
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,28 +20,60 @@ _CONTEXT.set_forkserver_preload(["stopped_runs", "freqlearn.pipelines.training",
 
 Moment = tuple[str, int]
 """("step", n): when n optimizer steps are done and the next begins; ("validation", n): in that of epoch n; ("epoch", n):
-after it, before the state is saved; ("batch", n): while a loader process prepares its n-th sample;
-("statistics", 0): while they are measured; ("saving", n): in the middle of writing the n-th checkpoint."""
+at its end, before the state is saved; ("statistics", 0): while they are measured; ("saving", n): in the middle of
+writing the n-th checkpoint."""
 
 
 def run(argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path) -> int:
-    """Run a command, send its process signals, and wait.
+    """Run a command, send signals, and wait.
 
     Args:
         argv: What follows `freqlearn`.
-        signals: When to send which.
+        signals: When to send which. SIGKILL goes to the process, others to its loader processes too, as schedulers do.
         stderr: File for what it prints there.
 
     Returns:
         Exit status; that of a killed process is minus the signal's number.
     """
-    process = _CONTEXT.Process(target=_command, args=(list(argv), dict(signals), stderr))
-    process.start()
-    process.join(120)
-    if process.exitcode is None:
-        process.kill()
-        raise TimeoutError(f"freqlearn {' '.join(argv)}: still running; it has printed {stderr.read_text()}")
-    return process.exitcode
+    return run_together(argv, signals=signals, stderr=stderr, world=1)[0]
+
+
+def run_together(
+    argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path, world: int = 2, to_rank: int = 0
+) -> list[int]:
+    """Run a command in several processes that train together, with the environment that torchrun would give them.
+
+    Args:
+        argv: What follows `freqlearn`.
+        signals: When to send which to one of the processes.
+        stderr: File for what they print there.
+        world: Number of processes.
+        to_rank: Which process gets the signals.
+
+    Returns:
+        Their exit statuses. If one is killed, the others are too, as by torchrun.
+    """
+    stderr.write_bytes(b"")
+    port = _free_port()
+    processes = []
+    for rank in range(world):
+        environment = {} if world == 1 else _as_of_torchrun(rank, world, port)
+        arguments = (list(argv), dict(signals) if rank == to_rank else {}, stderr, environment)
+        processes.append(_CONTEXT.Process(target=_command, args=arguments))
+        processes[-1].start()
+    deadline = time.monotonic() + 240
+    try:
+        while any(process.exitcode is None for process in processes):
+            if any(process.exitcode == -signal.SIGKILL for process in processes):
+                break
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"freqlearn {' '.join(argv)}: still running; it has printed {stderr.read_text()}")
+            time.sleep(0.02)
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    return [process.exitcode or 0 for process in processes]
 
 
 def seed_everything(seed: int) -> None:
@@ -78,10 +114,23 @@ def assert_same(one: Any, other: Any, where: str = "state") -> None:
         assert one == other, where
 
 
-def _command(argv: list[str], signals: dict[Moment, int], stderr: Path) -> None:
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _as_of_torchrun(rank: int, world: int, port: int) -> dict[str, str]:
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "GROUP_RANK": 0}
+    rest = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test"}
+    return {name: str(number) for name, number in numbers.items()} | rest
+
+
+def _command(argv: list[str], signals: dict[Moment, int], stderr: Path, environment: dict[str, str]) -> None:
     os.setpgrp()
+    os.environ.update(environment)
     multiprocessing.set_start_method("fork", force=True)  # of loader processes, as where nothing is chosen
-    with open(stderr, "wb") as file:
+    with open(stderr, "ab") as file:
         os.dup2(file.fileno(), 2)
     torch.set_num_threads(1)
     seed_everything(0)
@@ -90,6 +139,14 @@ def _command(argv: list[str], signals: dict[Moment, int], stderr: Path) -> None:
     from freqlearn.pipelines.cli import main
 
     raise SystemExit(main(argv))
+
+
+def _send(number: int) -> None:
+    if number == signal.SIGKILL:
+        os.kill(os.getpid(), number)
+    else:  # from another process, as loader processes obey this one
+        kill = f"kill -{int(number)} -{os.getpgrp()}"
+        subprocess.run(kill, shell=True, check=True, start_new_session=True)
 
 
 def _patched(owner: Any, name: str, before: Callable[..., None]) -> None:
@@ -107,7 +164,7 @@ def _at_step(step: int, number: int) -> None:
 
     def send(self: Any, *_: Any) -> None:
         if self.global_step == step:
-            os.kill(os.getpid(), number)
+            _send(number)
 
     _patched(Classifier, "training_step", send)
 
@@ -117,7 +174,7 @@ def _in_validation(epoch: int, number: int) -> None:
 
     def send(self: Any, *_: Any) -> None:
         if self.current_epoch == epoch:
-            os.kill(os.getpid(), number)
+            _send(number)
 
     _patched(Classifier, "validation_step", send)
 
@@ -127,15 +184,15 @@ def _after_epoch(epoch: int, number: int) -> None:
 
     def send(self: Any, trainer: Any, *_: Any) -> None:
         if trainer.current_epoch == epoch:
-            os.kill(os.getpid(), number)
+            _send(number)
 
     _patched(SaveState, "on_train_epoch_end", send)
 
 
 def _in_statistics(_: int, number: int) -> None:
-    from freqlearn.pipelines import training
+    from freqlearn.pipelines import starting
 
-    _patched(training, "measured_spec", lambda *_: os.kill(os.getpid(), number))
+    _patched(starting, "measured_spec", lambda *_: _send(number))
 
 
 def _while_saving(count: int, number: int) -> None:
@@ -147,7 +204,7 @@ def _while_saving(count: int, number: int) -> None:
         if next(saves) == count:
             file.write(b"PK\3\4 half a checkpoint")
             file.flush()
-            os.kill(os.getpid(), number)
+            _send(number)
         torch.save(checkpoint, file)
 
     checkpoint_files._write = write

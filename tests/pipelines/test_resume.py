@@ -35,7 +35,7 @@ def command(two_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Comm
     def make(output: Path, *more: str) -> list[str]:
         sizes = ["--epochs=3", "--batch-size=4", "--workers=2", "--lr=1e-2"]
         fixed = ["train", "--model=small", "--accelerator=cpu", "--no-progress", f"--data={two_classes}", *sizes]
-        return [*fixed, f"--output={output}", f"--spec={spec}", "--channels=24", *more]
+        return [*fixed, f"--output={output}", f"--spec={training_spec}", "--channels=24", *more]
 
     return make
 
