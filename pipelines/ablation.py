@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
+from freqlearn.pipelines.sampling import from_all_processes
+
 
 @torch.inference_mode()
 def loss_increase(
@@ -17,7 +19,8 @@ def loss_increase(
 ) -> NDArray[np.float64]:
     """Return, for each channel, the mean cross entropy without it minus that with all, (channels,) float64 in nats.
 
-    Negative where the model does better without.
+    Negative where the model does better without. Where torch.distributed is initialised, every process calls this with
+    its share of the images, and gets the means over all of them.
 
     Args:
         model: (N, channels, h, w) standardised maps -> (N, classes) logits; it is put into evaluation mode.
@@ -31,7 +34,7 @@ def loss_increase(
     model.eval()
     device = next(model.parameters()).device
     sums = torch.zeros(channels + 1, dtype=torch.float64)  # the last one with all channels
-    images = 0
+    images = torch.zeros(1, dtype=torch.float64)
     for maps, labels in loader:
         maps, labels = maps.to(device), labels.to(device)
         images += len(labels)
@@ -43,7 +46,8 @@ def loss_increase(
             sums[channel] += cross_entropy(model(maps), labels, reduction="sum").item()
             maps[:, channel] = kept
             advance()
-    if not images:
+    *sums_of_all, counted = torch.stack(from_all_processes(torch.cat([sums, images]))).sum(dim=0)
+    if not counted:
         raise ValueError("expected images to measure the loss on, got none")
-    increase: NDArray[np.float64] = ((sums[:channels] - sums[channels]) / images).numpy()
+    increase: NDArray[np.float64] = ((torch.stack(sums_of_all[:channels]) - sums_of_all[channels]) / counted).numpy()
     return increase

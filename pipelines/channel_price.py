@@ -47,6 +47,7 @@ class UpperLimit(nn.Module):
     def __init__(self, lambda_: float) -> None:
         """Begin with a lambda, at least 0."""
         super().__init__()
+        self.first_value = float(lambda_)
         self.register_buffer("value", torch.tensor(float(lambda_)))
         self.register_buffer("best_task_loss", torch.tensor(float("inf")))
         self.register_buffer("task_loss_sum", torch.tensor(0.0))
@@ -93,9 +94,9 @@ class SteeredToTarget(nn.Module):
     _RAMP = 0.7
     # A step's batch is a small sample: an average over some five of them.
     _SMOOTHING = 0.8
-    _PROPORTIONAL = 1.0
+    _PROPORTIONAL = 1.5
     # Over a whole training, so that it does not matter how many steps that has.
-    _INTEGRAL = 7.0
+    _INTEGRAL = 10.0
 
     def __init__(self, target: int, *, num_classes: int, steps: int) -> None:
         """Steer to a target.

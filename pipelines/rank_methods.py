@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.ablation import loss_increase
-from freqlearn.pipelines.checkpoint import Header, load_checkpoint, read_header
-from freqlearn.pipelines.checkpoint_files import has_state, newest_state
-from freqlearn.pipelines.datamodule import ImageData
+from freqlearn.pipelines.channel_price import SteeredToTarget, UpperLimit
+from freqlearn.pipelines.checkpoint import load_checkpoint
+from freqlearn.pipelines.checkpoint_files import LAST, has_state
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
@@ -130,7 +130,7 @@ def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, cal
 def _train(options: RankOptions, callbacks: Sequence[Callback], **changes: Any) -> TrainResult:
     """Train on all 192 channels in the ranking's folder MODEL, going on where it was stopped."""
     folder = options.folder / MODEL
-    resume = options.resume and any((folder / name).is_file() for name in (LAST, PREVIOUS))
+    resume = options.resume and has_state(folder)
     training = options.training(output=folder, spec=str(options.folder / SPEC), resume=resume, **changes)
     return train(training, callbacks=callbacks)
 

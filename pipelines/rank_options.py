@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from freqlearn.pipelines.options import RunOptions, TrainOptions
+from freqlearn.pipelines.options import OptimizerName, RunOptions, TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,9 @@ class RankOptions(RunOptions):
 
     epochs: int = 12
     batch_size: int = 32
+    optimizer: OptimizerName = "adam"
     lr: float = 3e-3
+    weight_decay: float = 0.0
     method: Literal["gate", "energy", "ablation"] = "gate"
     top: int = 24
     ablation_images: int = 1000

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
@@ -16,27 +17,41 @@ from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import COMPONENTS, label
 from freqlearn.pipelines import heatmap
+from freqlearn.pipelines.checkpoint_files import LAST
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.folders import DataFolders, open_data
+from freqlearn.pipelines.data import pointing_to_skip
+from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.importance import JSON_NAME, LOWEST_16, Importance
 from freqlearn.pipelines.inputs import choose_spec, measured_spec, read_spec
-from freqlearn.pipelines.rank_methods import SPEC, by_ablation, by_energy, by_gate
+from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first
+from freqlearn.pipelines.rank_methods import MODEL, SPEC, by_ablation, by_energy, by_gate
 from freqlearn.pipelines.rank_options import RankOptions
-from freqlearn.pipelines.trainer import LAST
-from freqlearn.pipelines.training import CONFIG
+from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.starting import CONFIG, new_folder
+from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
 
 # What may differ between a run and its continuation.
 _FREE_ON_RESUME = {
-    "epochs",
-    "top",
     "accelerator",
-    "workers",
-    "precision",
-    "resume",
-    "progress",
-    "output",
     "ablation_images",
+    "accumulate",
+    "channels_last",
+    "checkpoint_steps",
+    "compile",
+    "devices",
+    "epochs",
+    "max_steps",
+    "nodes",
+    "on_bad_image",
+    "output",
+    "precision",
+    "progress",
+    "resume",
+    "sync_batchnorm",
+    "top",
+    "validate_every",
+    "workers",
 }
 
 
@@ -84,7 +99,9 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
     """Rank the 192 channels on a folder of images.
 
     Writes importance.json, importance.csv, heatmap.png, heatmap.svg, spec.json and config.yaml to the output folder,
-    and for the methods that train last.ckpt and logs/. The caller's random state is left as it was.
+    and for the methods that train a folder model/ as `train` writes it: of a ranking by gate, the dynamic model. The
+    caller's random state is left as it was. Where several processes rank together, each calls this; the first one
+    writes.
 
     Args:
         options: What to rank on, and how.
@@ -96,54 +113,89 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
         KeyboardInterrupt: On Ctrl-C while training, after the state was saved.
     """
     begin = time.perf_counter()
-    with divided_cores(options.workers) as workers:
-        ranking = _ranking(replace(options, workers=workers), callbacks)
-    return replace(ranking, seconds=time.perf_counter() - begin)
+    # What can be wrong is looked for before other processes are started: then there is one to say so.
+    local, nodes = chosen_world(options.devices, options.nodes)
+    folders = open_run_data(options)
+    _check_folder(options)
+    spec = _choose_spec(options)
+    trainer = make_trainer(
+        epochs=1,
+        accelerator=options.accelerator,
+        devices=local,
+        nodes=nodes,
+        precision=options.precision,
+        progress=False,
+    )
+    with (
+        divided_cores(options.workers, processes=local) as workers,
+        as_one(trainer),
+        pointing_to_skip(),
+        torch.random.fork_rng(devices=[]),  # training keeps the devices' own
+    ):
+        options = replace(options, workers=workers)
+        with quiet_lightning(options.folder):
+            connect(trainer)
+        begin_with = _resumed if options.resume else _fresh
+        spec, variance = done_by_first(trainer, lambda: begin_with(options, folders, spec))
+        if options.method == "energy":
+            values, facts = by_energy(options, folders, variance)
+        else:
+            rank_by = by_gate if options.method == "gate" else by_ablation
+            values, facts = rank_by(options, folders, spec, callbacks)
+        importance = Importance(values, options.method, _measured_on(options, folders, spec, facts))
+        done_by_first(trainer, lambda: _write(options, importance))
+    seconds = time.perf_counter() - begin
+    return Ranking(
+        importance=importance, selected=importance.top(options.top), spec=spec, folder=options.folder, seconds=seconds
+    )
 
 
-def _ranking(options: RankOptions, callbacks: Sequence[Callback]) -> Ranking:
-    folders = open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
+def finished(folder: Path) -> bool:
+    """Whether a folder holds a ranking that was carried through."""
+    return (folder / JSON_NAME).is_file()
+
+
+def _write(options: RankOptions, importance: Importance) -> None:
+    heatmap.draw(importance, options.folder, selected=importance.top(options.top))
+    importance.save(options.folder)  # last: its presence means that the ranking is complete
+
+
+def _check_folder(options: RankOptions) -> None:
+    """Refuse a folder that holds another ranking, or none to resume."""
     folder = options.folder
-    spec, variance = _resumed(options, folders) if options.resume else _fresh(options, folders)
-    if options.method == "energy":
-        values, facts = by_energy(options, folders, variance)
-    elif options.method == "gate":
-        values, facts = by_gate(options, folders, spec, callbacks)
-    else:
-        values, facts = by_ablation(options, folders, spec, callbacks)
-    importance = Importance(values, options.method, _measured_on(options, folders, spec, facts))
-    selected = importance.top(options.top)
-    heatmap.draw(importance, folder, selected=selected)
-    importance.save(folder)  # last: its presence means that the ranking is complete
-    return Ranking(importance=importance, selected=selected, spec=spec, folder=folder, seconds=0.0)
-
-
-def _fresh(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
-    folder = options.folder
-    for name in (JSON_NAME, LAST):
+    if options.resume:
+        _check_same(options)
+        return
+    for name in (JSON_NAME, f"{MODEL}/{LAST}"):
         if (folder / name).exists():
             raise ValueError(f"{folder}: holds another ranking ({name}); choose another output, or resume that one")
-    chosen = _choose_spec(options)
-    folder.mkdir(parents=True, exist_ok=True)  # before the files are measured, which takes time
-    spec, variance = _measured(options, folders, chosen)
+
+
+def _fresh(options: RankOptions, folders: DataFolders, chosen: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
+    folder = options.folder
+    with new_folder(folder):  # before the files are measured, which takes time
+        spec, variance = _measured(options, folders, chosen)
     spec.save(folder / SPEC)
     atomic.write_text(folder / CONFIG, yaml.safe_dump(options.plain() | {"output": str(folder)}, sort_keys=False))
     return spec, variance
 
 
-def _resumed(options: RankOptions, folders: DataFolders) -> tuple[InputSpec, NDArray[np.float64]]:
+def _check_same(options: RankOptions) -> None:
     config = options.folder / CONFIG
     if not config.is_file():
         raise ValueError(f"{config}: no such file, so there is no ranking to resume; leave out resume to start")
-    before, now = _read_config(config), options.plain()
+    before, now = RankOptions(data=Path()).plain() | _read_config(config), options.plain()
     for name in sorted(set(now) - _FREE_ON_RESUME):
-        if before.get(name) != now[name]:
+        if before[name] != now[name]:
             raise ValueError(
-                f"{options.folder}: was begun with {name} {before.get(name)}, and now it is {now[name]}; a resumed "
+                f"{options.folder}: was begun with {name} {before[name]}, and now it is {now[name]}; a resumed "
                 f"ranking keeps its options: use --config {config}"
             )
+
+
+def _resumed(options: RankOptions, folders: DataFolders, chosen: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
     if options.method == "energy":  # nothing was trained, and spec.json does not keep the variance of constant channels
-        return _measured(options, folders, _choose_spec(options))
+        return _measured(options, folders, chosen)
     spec = InputSpec.load(options.folder / SPEC)
     return spec, np.square(np.asarray(spec.std))
 
@@ -170,18 +222,20 @@ def _choose_spec(options: RankOptions) -> InputSpec:
 def _measured(options: RankOptions, folders: DataFolders, spec: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
     """The spec with mean and std, and (192,) float64 the channels' variances."""
     if options.spec is not None:
-        return spec, np.square(np.asarray(spec.std))
-    # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
-    spec, statistics = measured_spec(
-        spec,
-        folders.train,
-        images=options.stats_images,
-        seed=options.seed,
-        constant="keep",
-        on_bad_image=options.on_bad_image,
-        output=options.folder,
-    )
-    return spec, statistics.variance
+        variance = np.square(np.asarray(spec.std))
+    else:
+        # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
+        spec, statistics = measured_spec(
+            spec,
+            folders.train,
+            images=options.stats_images,
+            seed=options.seed,
+            constant="keep",
+            on_bad_image=options.on_bad_image,
+            output=options.folder,
+        )
+        variance = statistics.variance
+    return spec if options.std_floor is None else spec.with_std_floor(options.std_floor), variance
 
 
 def _measured_on(

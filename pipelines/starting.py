@@ -129,6 +129,8 @@ def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
     now = options.plain()
     for name in _SAME_ON_RESUME:
         before = header.training.get(name, usual[name])
+        if name == "spec" and before and now[name] and _floored(options, choose_spec(options)) == header.spec:
+            continue  # the same file, moved: a ranking's folder has another name now
         if before != now[name]:
             raise ValueError(
                 f"{state}: was trained with {name} {before}, and now {name} is {now[name]}; a resumed run keeps its "
@@ -174,4 +176,8 @@ def _standardised(options: TrainOptions, folders: DataFolders, output: Path) -> 
             on_bad_image=options.on_bad_image,
             output=output,
         )
+    return _floored(options, spec)
+
+
+def _floored(options: TrainOptions, spec: InputSpec) -> InputSpec:
     return spec if options.std_floor is None else spec.with_std_floor(options.std_floor)
