@@ -24,6 +24,7 @@ from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.rank_methods import MODEL
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.ranking import rank
 from freqlearn.pipelines.stats import stats
@@ -87,13 +88,13 @@ def run(experiment: Experiment, variant: Variant, seed: int) -> None:
             return
         _log.info("%s, seed %d", variant.label, seed)
         _train(experiment, variant, seed, folder)
-        result = _assess(load_checkpoint(folder / LAST), read_class_folder(experiment.data / "val"))
+        result = _assess(load_checkpoint(_last(folder, variant)), read_class_folder(experiment.data / "val"))
         result |= {"variant": variant.name, "seed": seed, "epochs": experiment.epochs}
         atomic.write_text(folder / "result.json", json.dumps(result) + "\n")
 
 
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
-    resume = (folder / LAST).is_file()
+    resume = _last(folder, variant).is_file()
     if variant.choice == "dynamic":
         options = RankOptions(
             data=experiment.data,
@@ -126,6 +127,11 @@ def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) ->
             progress=experiment.progress,
         )
     )
+
+
+def _last(folder: Path, variant: Variant) -> Path:
+    """The newest checkpoint of a variant; a dynamic one is trained by its ranking."""
+    return folder / MODEL / LAST if variant.choice == "dynamic" else folder / LAST
 
 
 def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any]:

@@ -84,6 +84,6 @@ def test_a_gated_model_is_evaluated(options: Callable[..., TrainOptions], two_cl
             progress=False,
         )
     )
-    result = evaluate(tmp_path / "rank" / "last.ckpt", two_classes, workers=0, accelerator="cpu", progress=False)
+    result = evaluate(tmp_path / "rank" / "model" / "last.ckpt", two_classes, workers=0, accelerator="cpu", progress=False)
     assert result.in_channels == 192
     assert 0 <= result.top1 <= 1
