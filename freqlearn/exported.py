@@ -111,7 +111,7 @@ class Exported:
     def _in_batches(self, images: Tensor, size: int) -> Tensor:
         missing = -len(images) % size
         filled = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
-        return torch.cat([self._run(batch) for batch in filled.split(size)])[: len(images)]
+        return torch.cat([self._run(filled[i : i + size]) for i in range(0, len(filled), size)])[: len(images)]
 
     def _predict(self, sources: Sequence[Source], top: int) -> list[Prediction]:
         probabilities = self.logits(self.inputs(sources)).softmax(dim=1)

@@ -30,10 +30,9 @@ class OnnxRunner:
             ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # not errors: they are raised
+        providers = _providers(device, onnxruntime.get_available_providers())
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                content, options, providers=_providers(device, onnxruntime.get_available_providers())
-            )
+            self._session: Any = onnxruntime.InferenceSession(content, options, providers=providers)
         except Exception as error:  # onnxruntime's errors have no other base
             raise ValueError(f"no ONNX model that onnxruntime can load: {' '.join(str(error).split())}") from error
         described = self._session.get_modelmeta().custom_metadata_map.get(KEY)

@@ -42,13 +42,13 @@ class TorchRunner:
             from torch.export.passes import move_to_device_pass
 
             program = move_to_device_pass(program, device)
-        self._module = program.module()
+        self.module = program.module()
         self._device = device
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, C, h, w) float32 -> (N, classes) float32 on the CPU."""
         with torch.inference_mode():
-            logits: Tensor = self._module(images.to(self._device))
+            logits: Tensor = self.module(images.to(self._device))
             return logits.float().cpu()
 
 

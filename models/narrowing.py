@@ -39,7 +39,7 @@ def narrow(network: nn.Module, channels: ChannelSet) -> None:
     spec = network.spec.select(channels)
     kept = list(network.spec.channels.positions(channels))
     if isinstance(network, FrequencySmall):
-        _narrow_input(_convolution(network.features[0][0]), kept)
+        _narrow_input(_convolution(network.get_submodule("features.0.0")), kept)
     elif isinstance(network, FrequencyResNet):
         _narrow_residual(network.layer1[0], kept)
     else:
@@ -52,32 +52,31 @@ def _narrow_input(convolution: nn.Conv2d, kept: Sequence[int]) -> None:
     convolution.in_channels = len(kept)
 
 
-def _narrow_residual(block: BasicBlock | Bottleneck, kept: Sequence[int]) -> None:
+def _narrow_residual(block: nn.Module, kept: Sequence[int]) -> None:
+    if not isinstance(block, BasicBlock | Bottleneck):
+        raise TypeError(f"expected torchvision's residual blocks, got {type(block).__name__}")
     channels = block.conv1.in_channels
     _narrow_input(block.conv1, kept)
     if block.downsample is None:  # ResNet-18 and -34 with 64 channels: the input itself is added
         block.downsample = _spread(kept, channels, block.conv1.weight)
     else:
-        _narrow_input(_convolution(block.downsample[0]), kept)
+        _narrow_input(_convolution(block.get_submodule("downsample.0")), kept)
 
 
 def _narrow_mobilenet(network: FrequencyMobileNetV2, kept: Sequence[int]) -> None:
     block = network.features[1]
     if not isinstance(block, InvertedResidual):
         raise TypeError(f"expected an inverted residual as the first block, got {type(block).__name__}")
-    (depthwise, norm, activation), projection, last_norm = block.conv
+    depthwise, projection = (_convolution(block.get_submodule(name)) for name in ("conv.0.0", "conv.1"))
+    norm, last_norm = (_batch_norm(block.get_submodule(name)) for name in ("conv.0.1", "conv.2"))
     if block.use_res_connect:  # 16 channels: the input itself is added to the block's 16 outputs
         network.features[0] = _spread(kept, network.in_channels, projection.weight)
         return
-    if not isinstance(norm, nn.BatchNorm2d) or not isinstance(last_norm, nn.BatchNorm2d):
-        raise TypeError(f"expected BatchNorm2d in the first block, got {type(norm).__name__}")
     # A channel of zeros stays one in its depthwise convolution, which has no bias; then it is a constant.
-    constants = activation(norm.eval()(depthwise.weight.new_zeros(1, network.in_channels, 1, 1)))
+    activation = block.get_submodule("conv.0.2")
+    constants = activation(norm(depthwise.weight.new_zeros(1, network.in_channels, 1, 1)))
     constants[:, kept] = 0
-    shift = projection(constants).flatten()  # (16,)
-    if last_norm.running_mean is None:
-        raise TypeError("expected BatchNorm2d with running statistics in the first block")
-    last_norm.running_mean -= shift
+    last_norm.get_buffer("running_mean").sub_(projection(constants).flatten())  # (16,)
     depthwise.weight = nn.Parameter(depthwise.weight[kept].clone(), depthwise.weight.requires_grad)
     depthwise.in_channels = depthwise.out_channels = depthwise.groups = len(kept)
     _narrow_norm(norm, kept)
@@ -100,6 +99,12 @@ def _spread(kept: Sequence[int], channels: int, like: Tensor) -> nn.Conv2d:
     weight[list(kept), range(len(kept))] = 1
     spread.weight = nn.Parameter(weight, requires_grad=False)
     return spread.eval()
+
+
+def _batch_norm(module: nn.Module) -> nn.BatchNorm2d:
+    if not isinstance(module, nn.BatchNorm2d) or not (module.track_running_stats and module.affine):
+        raise TypeError(f"expected BatchNorm2d in the first block, got {type(module).__name__}")
+    return module
 
 
 def _convolution(module: nn.Module) -> nn.Conv2d:

@@ -123,7 +123,7 @@ def _inputs(
 
 def _batches(images: Tensor) -> list[Tensor]:
     """The first image alone, then several at once: two sizes of a batch, of which the number of images is variable."""
-    return [images[:1], *(batch for batch in images[1:].split(_AT_ONCE) if len(batch))]
+    return [images[:1], *(images[i : i + _AT_ONCE] for i in range(1, len(images), _AT_ONCE))]
 
 
 def _decided(network: nn.Module, exact: nn.Module | None, maps: Tensor) -> Tensor:

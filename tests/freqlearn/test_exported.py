@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import freqlearn as fl
 from freqlearn.exported_about import Description
-from freqlearn.exported_torch import EXTRA_FILE
+from freqlearn.exported_torch import EXTRA_FILE, TorchRunner
 from freqlearn.pipelines.export_formats import to_onnx, to_torch
 
 pytest.importorskip("onnxruntime")
@@ -162,6 +162,14 @@ def test_without_onnxruntime_one_line_says_what_to_install(folder: Path, monkeyp
     with pytest.raises(ImportError, match=r"pip install 'freqlearn\[onnx\]'"):
         fl.load_exported(folder / "model.onnx")
     fl.load_exported(folder / "model.pt2")
+
+
+def test_devices(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"model\.onnx: this onnxruntime cannot compute on 'tpu'; it has .*CPU"):
+        fl.load_exported(folder / "model.onnx", device="tpu")
+    # A device that is everywhere, and computes nothing.
+    moved = TorchRunner((folder / "model.pt2").read_bytes(), device="meta", trusted=False)
+    assert {tensor.device.type for tensor in moved.module.parameters()} == {"meta"}
 
 
 @pytest.mark.parametrize("suffix", WRITE)
