@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 _SHORT = {"-o": "--output"}
+_YAML = "freqlearn"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[],
 
 
 def _parser(name: str, command: Command, function: Callable[..., Any]) -> "ArgumentParser":
-    from jsonargparse import ArgumentParser
+    import yaml
+    from jsonargparse import ArgumentParser, set_loader
 
     class Parser(ArgumentParser):
         def format_help(self, formatter: argparse.HelpFormatter | None = None) -> str:
@@ -76,12 +79,14 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
             text = re.sub(r"--[a-z]\w+", _dashed, super().format_help(formatter))
             return re.sub(r"<class\s+'(\w+)'>", r"\1", text)
 
+    set_loader(_YAML, _read_yaml, exceptions=(yaml.YAMLError,))
     about = (inspect.getdoc(function) or "").split("\nArgs:")[0].strip()
     parser = Parser(
         prog=f"freqlearn {name}",
         description=about,
         exit_on_error=False,
         formatter_class=_formatter(),
+        parser_mode=_YAML,
     )
     parser.add_argument(
         "--config",
@@ -96,6 +101,16 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
     for parameter in command.positional:
         _add_positional(parser, parameter, function)
     return parser
+
+
+def _read_yaml(text: str) -> Any:
+    """YAML as jsonargparse reads it, and `lambda` as the option whose name Python does not allow."""
+    from jsonargparse import get_loader
+
+    value = get_loader("yaml")(text)
+    if not isinstance(value, dict):
+        return value
+    return {f"{name}_" if isinstance(name, str) and iskeyword(name) else name: part for name, part in value.items()}
 
 
 def _add_positional(parser: "ArgumentParser", name: str, function: Callable[..., Any]) -> None:

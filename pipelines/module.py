@@ -85,7 +85,7 @@ class Classifier(L.LightningModule):
             channels_last: Keep weights and maps with their channels innermost in memory.
         """
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last) if channels_last else model  # type: ignore[call-overload]
+        self.model = model.to(memory_format=torch.channels_last) if channels_last else model
         self.memory_format = torch.channels_last if channels_last else torch.preserve_format
         self.mixing = mixing
         self.optimisation = optimisation or Optimisation()

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import lightning as L
 
@@ -80,10 +80,11 @@ def done_by_first(trainer: L.Trainer, prepare: Callable[[], T]) -> T:
         FailedElsewhere: In the other processes, if the first has failed; there its error is raised as it is.
     """
     if not trainer.is_global_zero:
-        result, failure = trainer.strategy.broadcast((None, None))
+        received: Any = trainer.strategy.broadcast((None, None))
+        result, failure = received
         if failure is not None:
             raise FailedElsewhere(failure)
-        return result  # type: ignore[no-any-return]
+        return cast(T, result)
     try:
         made = prepare()
     except BaseException as error:

@@ -13,6 +13,7 @@ from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, check_res
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.inputs import choose_spec, measured_spec
 from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.shards import ShardSet
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import Constant
 
@@ -140,7 +141,7 @@ def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
     return Start(header, state)
 
 
-def check_same_files(header: Header, files: ClassFolder, checkpoint: Path) -> None:
+def check_same_files(header: Header, files: ClassFolder | ShardSet, checkpoint: Path) -> None:
     """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
     if header.training.get("fingerprint") != files.fingerprint():
         raise ValueError(

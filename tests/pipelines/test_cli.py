@@ -237,6 +237,15 @@ def test_bad_training_file_gets_one_line(
     assert last.count(str(bad)) == 1
 
 
+def test_lambda_in_a_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("data: photos\nlambda: 0.25\n")
+    assert main(["rank", "--config", str(config), "--print-config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["lambda_"] == 0.25
+    assert main(["rank", "--config", str(config), "--lambda", "2", "--print-config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["lambda_"] == 2
+
+
 def test_yaml_config(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(f"data: {data}\nchannels: 32\nmodel: small\nepochs: 7\nlr: 1e-2\n")

@@ -117,7 +117,7 @@ def test_torchrun_decides_how_many_there_are(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_shares_of_a_batch() -> None:
     assert share_of_batch(64, world=4, accumulate=2) == 8
-    with pytest.raises(ValueError, match="64 cannot be shared evenly by 3 processes .* 2; choose 60 or 66"):
+    with pytest.raises(ValueError, match=r"64 cannot be shared evenly by 3 processes .* 2; choose 60 or 66"):
         share_of_batch(64, world=3, accumulate=2)
     with pytest.raises(ValueError, match="choose 8"):
         share_of_batch(4, world=8, accumulate=1)
