@@ -137,7 +137,7 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "message"),
     [
         pytest.param("trian", "did you mean train?", id="unknown command"),
-        pytest.param("train", "required: data", id="no data"),
+        pytest.param("train", "data is missing", id="no data"),
         pytest.param("train --data DATA --bogus 1", "unrecognized arguments: --bogus", id="unknown option"),
         pytest.param("train --data DATA --epochs x", "--epochs: expected int", id="wrong type"),
         pytest.param("train --data DATA --batch-size=x", "--batch-size: expected int", id="wrong type with dash"),
