@@ -19,9 +19,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["stopped_runs", "freqlearn.pipelines.training", "freqlearn.pipelines.commands"])
 
 Moment = tuple[str, int]
-"""("step", n): when n optimizer steps are done and the next begins; ("validation", n): in that of epoch n; ("epoch", n):
-at its end, before the state is saved; ("statistics", 0): while they are measured; ("saving", n): in the middle of
-writing the n-th checkpoint."""
+"""("step", n): when n optimizer steps are done and the next begins; ("validation", n): in that of epoch n;
+("epoch", n): at its end, before the state is saved; ("statistics", 0): while they are measured; ("saving", n): in the
+middle of writing the n-th checkpoint."""
 
 
 def run(argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path) -> int:
