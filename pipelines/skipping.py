@@ -86,8 +86,9 @@ class SkippingCollate:
         Args:
             dataset: The dataset.
             decode: Makes a batch of its samples, leaving out those it cannot decode; None for torch's default_collate.
-            least: Fewest images of a batch. Where fewer can be read, those that follow in the dataset, with an epoch's
-                own randomness, fill it up: a training step cannot do without any, nor BatchNorm with one.
+            least: Fewest images of a batch. Where fewer can be read, those that follow its last one in the dataset,
+                with their randomness of that epoch, fill it up: a training step cannot do without any, nor BatchNorm
+                with one.
         """
         self.dataset = dataset
         self.decode = decode
@@ -101,7 +102,7 @@ class SkippingCollate:
         """
         good, bad, batch = self._read(samples)
         if len(good) < min(self.least, len(samples)):
-            for sample in self._others(bad[0].key):
+            for sample in self._others([sample.key for sample in samples]):
                 more, worse, _ = self._read([sample])
                 good, bad = good + more, bad + worse
                 if len(good) == min(self.least, len(samples)):
@@ -113,11 +114,14 @@ class SkippingCollate:
             _, _, batch = self._read(good)
         return Loaded(batch, [(name, why) for _, name, why in bad])
 
-    def _others(self, key: Key) -> Iterator[Sample | BadImage]:
-        epoch, index = key
+    def _others(self, keys: Sequence[Key]) -> Iterator[Sample | BadImage]:
+        """What follows the last of some samples in the data set, without them."""
+        epoch, last = keys[-1]
         size = len(self.dataset)
         for step in range(1, min(size, MOST_TRIED)):
-            yield self.dataset[epoch, (index + step) % size]
+            key = epoch, (last + step) % size
+            if key not in keys:
+                yield self.dataset[key]
 
     def _read(self, samples: Sequence[Sample | BadImage]) -> tuple[list[Sample], list[BadImage], Any]:
         """Samples that can be read, those that cannot, and a batch of the first; None if there is none."""
