@@ -4,6 +4,7 @@ from pathlib import Path
 
 from freqlearn.pipelines.folders import DataFolders, open_data
 from freqlearn.pipelines.options import RunOptions
+from freqlearn.pipelines.shard_listing import are_shards
 
 
 def open_run_data(options: RunOptions) -> DataFolders:
@@ -25,9 +26,9 @@ def open_run_data(options: RunOptions) -> DataFolders:
     train = open_shards(train_source, classes=options.classes, images=options.train_images)
     if val_source is None:
         return DataFolders(train, None, None)
-    val = open_shards(val_source, classes=options.classes or train.classes, images=options.val_images)
+    val = open_shards(val_source, classes=options.classes, images=options.val_images, default_classes=train.classes)
     return DataFolders(train, val.relabelled(train.classes), None)
 
 
 def _holds_shards(data: Path) -> bool:
-    return any((data / "train").glob("*.tar"))
+    return are_shards(data / "train")
