@@ -34,6 +34,16 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.commands:heatmap",
         positional=("importance",),
     ),
+    "rank-and-train": Command(
+        "rank the channels, then train with the best of them",
+        "freqlearn.pipelines.commands:rank_and_train",
+        options="freqlearn.pipelines.workflow_options:RankAndTrainOptions",
+    ),
+    "sweep-channels": Command(
+        "accuracy against the number of channels",
+        "freqlearn.pipelines.commands:sweep_channels",
+        options="freqlearn.pipelines.workflow_options:SweepOptions",
+    ),
     "compare-rankings": Command(
         "how much several rankings agree",
         "freqlearn.pipelines.commands:compare_rankings",

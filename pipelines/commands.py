@@ -14,6 +14,7 @@ from freqlearn.indexing import NUM_CHANNELS
 from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.options import Accelerator, OnBadImage, TrainOptions
 from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.workflow_options import RankAndTrainOptions, SweepOptions
 
 
 def stats(
@@ -74,11 +75,35 @@ def rank(options: RankOptions) -> None:
     """Rank the 192 channels by how much a model needs them.
 
     Writes importance.json, importance.csv, heatmap.png, heatmap.svg and spec.json (mean and standard deviation of all
-    channels) to the output folder, and checkpoints of the network where the method trains one.
+    channels) to the output folder, and a folder model/ with checkpoints of the network where the method trains one: of
+    a ranking by gate, the dynamic model, which `freqlearn evaluate` takes.
     """
     from freqlearn.pipelines.ranking import rank as run
 
-    _write(str(run(options)))
+    _write_once(str(run(options)))
+
+
+def rank_and_train(options: RankAndTrainOptions) -> None:
+    """Rank the channels, then train with the best of them.
+
+    Writes OUTPUT/rank as `freqlearn rank` does, and OUTPUT/train as `freqlearn train --channels OUTPUT/rank --top K`
+    does. Interrupted in either stage, the same command with --resume goes on there.
+    """
+    from freqlearn.pipelines.two_stages import rank_and_train as run
+
+    _write_once(str(run(options)))
+
+
+def sweep_channels(options: SweepOptions) -> None:
+    """Train with the most important 6, 12, 24, ... channels of a ranking: accuracy against the number of channels.
+
+    Writes sweep.csv, sweep.json, sweep.png and sweep.svg to the output folder after each training, and for each a
+    folder as `freqlearn train` does. Interrupted, the same command with --resume goes on; so it does with more numbers
+    or seeds.
+    """
+    from freqlearn.pipelines.sweep import sweep as run
+
+    _write_once(str(run(options)))
 
 
 def train(options: TrainOptions) -> None:
@@ -395,6 +420,14 @@ def _as_json(prediction: Any) -> dict[str, Any]:
         return {"file": str(prediction.file), "error": prediction.error}
     top = [{"class": name, "probability": probability} for name, probability in prediction.top]
     return {"file": str(prediction.file), "top": top}
+
+
+def _write_once(text: str) -> None:
+    """Write what all processes of a training have: the first speaks for all."""
+    from freqlearn.pipelines.sampling import rank_and_world
+
+    if not rank_and_world()[0]:
+        _write(text)
 
 
 def _write(line: str) -> None:

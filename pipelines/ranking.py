@@ -150,9 +150,27 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
     )
 
 
-def finished(folder: Path) -> bool:
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds a ranking, carried through or not."""
+    return (folder / CONFIG).is_file() or is_finished(folder)
+
+
+def is_finished(folder: Path) -> bool:
     """Whether a folder holds a ranking that was carried through."""
     return (folder / JSON_NAME).is_file()
+
+
+def read_ranking(options: RankOptions) -> Ranking:
+    """Read a finished ranking instead of repeating it.
+
+    Raises:
+        ValueError: If it is of other options.
+    """
+    _check_same(options)
+    importance, spec = Importance.load(options.folder), InputSpec.load(options.folder / SPEC)
+    return Ranking(
+        importance=importance, selected=importance.top(options.top), spec=spec, folder=options.folder, seconds=0.0
+    )
 
 
 def _write(options: RankOptions, importance: Importance) -> None:
