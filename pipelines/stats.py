@@ -157,7 +157,13 @@ def _measured(
             share.update(number, now, finished)
             if not finished:
                 advance()
-    found = {number: now for some in from_all_processes(share.now) for number, now in some.items()}
+    try:
+        shares = from_all_processes(share.now)
+    except RuntimeError as error:  # torch's word for a lost connection
+        raise ConnectionError(
+            "another process has stopped, and has said why; the same command goes on from what was measured"
+        ) from error
+    found = {number: now for some in shares for number, now in some.items()}
     merged = nothing
     for number in sorted(found):
         merged = merged.followed_by(found[number])
