@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import lightning as L
+import torch
 
 from freqlearn.pipelines.first_process import FailedElsewhere
 
@@ -96,17 +97,28 @@ def done_by_first(trainer: L.Trainer, prepare: Callable[[], T]) -> T:
 
 @contextmanager
 def as_one(trainer: L.Trainer) -> Iterator[None]:
-    """Run a block as one of several processes: only the first one logs, and none is left behind when it fails."""
+    """Run a block as one of several processes: only the first one logs, and none is left behind when it fails.
+
+    Raises:
+        ConnectionError: If another process has stopped.
+    """
     logger = logging.getLogger("freqlearn")
     level = logger.level
     if not trainer.is_global_zero:
         logger.setLevel(logging.WARNING)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         # Those that Lightning has started would wait in the next exchange of gradients.
         for process in getattr(trainer.strategy.launcher, "procs", []):
             process.kill()
+        if trainer.world_size > 1 and _is_of_connection(error):
+            raise ConnectionError("another process has stopped; it says why, unless it was killed") from error
         raise
     finally:
         logger.setLevel(level)
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    # NCCL has an error of its own; gloo's is a RuntimeError that only its text tells from others.
+    return isinstance(error, torch.distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))

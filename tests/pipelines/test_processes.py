@@ -1,6 +1,7 @@
 """Several processes that train together, started by torchrun and by Lightning."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from torch import nn
 
 from freqlearn.pipelines import networks
 from freqlearn.pipelines.checkpoint import load_checkpoint
+from freqlearn.pipelines.data import derived_seed
 from freqlearn.pipelines.first_process import is_first_process
+from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import chosen_world, share_of_batch
-from freqlearn.pipelines.training import train
+from freqlearn.pipelines.training import TrainResult, train
 
 # The command, with a network in which a batch's gradient is the mean of its images': BatchNorm sees a process's alone.
 SCRIPT = """
@@ -138,3 +141,22 @@ def test_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch, environment: 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert is_first_process() is first
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_leaves_none_waiting(
+    options: Callable[..., TrainOptions], two_classes: Path, trained: TrainResult, tmp_path: Path
+) -> None:
+    data = shutil.copytree(two_classes, tmp_path / "data")
+    files = read_class_folder(data / "train")
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(derived_seed(0, 0)))
+    bad = files.path(int(order[9]))  # of the second process, in its second batch
+    bad.write_bytes(b"not a JPEG file")
+    trained.spec.save(tmp_path / "spec.json")
+    broken = options(data=data, output=tmp_path / "run", spec=str(tmp_path / "spec.json"), size_px=None)
+    done = run([*TORCHRUN, "-m", "freqlearn.pipelines.cli"], broken, tmp_path / "config")
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("freqlearn: ")]
+    assert len([line for line in said if bad.name in line]) == 1, done.stderr
+    assert all("another process has stopped" in line for line in said if bad.name not in line)
+    assert "connection closed" not in done.stderr.lower()
