@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes
 
 from freqlearn.pipelines.choosing import by_hash, digest
 from freqlearn.pipelines.shards import ShardSet
@@ -115,22 +115,24 @@ def read_class_folder(root: str | Path) -> ClassFolder:
     """List a folder that holds one folder of images a class, in ImageFolder's order.
 
     Raises:
+        OSError: If the folder, or one below it, cannot be read.
         ValueError: If the folder is missing, has no class folders, or one of them holds no image.
+        OSError: If it or one of them may not be read.
     """
     root = Path(root)
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; expected one with a folder of images for every class")
     if not any(entry.is_dir() for entry in os.scandir(root)):
         raise ValueError(f"{root}: no class folders; expected {root}/CLASS/IMAGE.jpg")
-    classes, class_to_idx = find_classes(str(root))
-    samples = make_dataset(str(root), class_to_idx, extensions=IMG_EXTENSIONS, allow_empty=True)
-    labels = np.array([label for _, label in samples], dtype=np.int64)
-    empty = [name for name in classes if class_to_idx[name] not in set(labels.tolist())]
+    classes, _ = find_classes(str(root))
+    files_of = [_images_below(root, name) for name in classes]
+    empty = [name for name, files in zip(classes, files_of, strict=True) if not files]
     if empty:
         raise ValueError(
             f"{root}: class folder {_listed(empty)} holds no image ({', '.join(IMG_EXTENSIONS)}); fill or remove it"
         )
-    files = np.array([os.fsencode(os.path.relpath(path, root)) for path, _ in samples])
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(files) for files in files_of])
+    files = np.array([os.fsencode(file) for files in files_of for file in files])
     return ClassFolder(root, tuple(classes), files, labels)
 
 
@@ -163,6 +165,24 @@ def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> 
         "fingerprint": whole.fingerprint(),
     }
     return DataFolders(train, val, held_out)
+
+
+def _images_below(root: Path, folder: str) -> list[str]:
+    """Images of a class, relative to root, in the order of torchvision's make_dataset.
+
+    Not by that itself: it passes over folders that it may not read, as if there were nothing in them.
+    """
+    walk = os.walk(root / folder, followlinks=True, onerror=_raise)
+    return [
+        os.path.join(relative, name)
+        for relative, names in sorted((os.path.relpath(below, root), names) for below, _, names in walk)
+        for name in sorted(names)
+        if name.lower().endswith(IMG_EXTENSIONS)
+    ]
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _listed(names: Iterable[str], limit: int = 5) -> str:

@@ -2,6 +2,7 @@ import os
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torchvision.datasets import ImageFolder
 
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
+from freqlearn.pipelines import cli
 from freqlearn.pipelines.data import ImageDataset, derived_seed, seeded
 from freqlearn.pipelines.folders import open_data, read_class_folder
 from freqlearn.spec import InputSpec
@@ -145,6 +147,33 @@ def make_tree(root: Path, *paths: str) -> Path:
 def test_folder_mistakes_are_named(tmp_path: Path, paths: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         open_data(make_tree(tmp_path / "data", *paths))
+
+
+def test_folder_that_may_not_be_read_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which torchvision's ImageFolder takes it for. The refusal is made up: whoever is root may read everything."""
+    root = make_tree(tmp_path / "data", "a/1/x.jpg", "a/2/x.jpg", "b/x.jpg")
+    scandir = os.scandir
+
+    def refusing(path: str | os.PathLike[str]) -> Any:
+        if os.fspath(path) == str(root / "a" / "2"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(PermissionError):
+        read_class_folder(root)
+    assert cli.main(["train", "--data", str(root), "--output", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == f"freqlearn: {root}/a/2: Permission denied\n"
+
+
+def test_order_of_folders_below_a_class_is_torchvision_s(tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "data", "b/x.PNG", "b/1/z.jpg", "b/1/a.webp", "a/k.jpg", "a/B/x.jpg", "a/note.txt")
+    folder, expected = read_class_folder(root), ImageFolder(root)
+    assert [(str(path), label) for path, label in zip(folder.paths(), folder.labels.tolist(), strict=True)] == (
+        expected.samples
+    )
 
 
 def test_split_fraction_out_of_range(two_classes: Path) -> None:

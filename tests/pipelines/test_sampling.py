@@ -75,6 +75,38 @@ def test_what_remains_is_shared_anew_by_another_number_of_processes(process: Pro
     assert [key for keys in zip(*remaining, strict=True) for key in keys] == whole[14:]
 
 
+@pytest.mark.parametrize(("size", "world"), [(9, 2), (10, 4), (3, 5), (1, 2), (12, 3)])
+@pytest.mark.parametrize("start", [0, 1])
+def test_uneven_shares_hold_every_sample_once(process: Processes, size: int, world: int, start: int) -> None:
+    whole = list(EpochSampler(size, shuffle=True, seed=2))
+    shares = []
+    for rank in range(world):
+        process(rank, world)
+        sampler = EpochSampler(size, shuffle=True, seed=2, shares="uneven")
+        assert len(sampler) == -(-size // world), "the same in all: the share of the one that gets most"
+        sampler.resume(0, start)
+        shares.append(list(sampler))
+    assert sorted(key for share in shares for key in share) == sorted(whole[start:])
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+def test_dropping_shares_make_the_same_steps_of_the_same_samples(process: Processes, world: int) -> None:
+    """A batch of 12 in all: however many processes share it, 4 steps of 50 samples, and none of them twice."""
+    process(0, 1)
+    whole = list(EpochSampler(50, shuffle=True, seed=2))
+    batch = 12 // world
+    shares = []
+    for rank in range(world):
+        process(rank, world)
+        sampler = EpochSampler(50, shuffle=True, seed=2, shares="drop", multiple=batch)
+        shares.append(list(sampler))
+        assert len(shares[-1]) == len(sampler) == 4 * batch
+    for step in range(4):
+        together = {key for share in shares for key in share[step * batch : (step + 1) * batch]}
+        assert together == set(whole[step * 12 : (step + 1) * 12])
+
+
 def test_nothing_remains_of_an_epoch_that_is_over(process: Processes) -> None:
     process(1, 3)
     sampler = EpochSampler(10, shuffle=True)
