@@ -103,12 +103,7 @@ def centre_crop(images: Any, jpegs: Any, spec: InputSpec) -> Any:
     half = extra // 2
     start = half + (extra & 1) * (half & 1)
     return fn.slice(
-        images,
-        fn.cast(start, dtype=types.INT32),
-        [spec.size_px, spec.size_px],
-        axis_names="HW",
-        normalized_anchor=False,
-        normalized_shape=False,
+        images, start=fn.cast(start, dtype=types.INT32), shape=[spec.size_px, spec.size_px], axis_names="HW"
     )
 
 
