@@ -117,7 +117,6 @@ def read_class_folder(root: str | Path) -> ClassFolder:
     Raises:
         OSError: If the folder, or one below it, cannot be read.
         ValueError: If the folder is missing, has no class folders, or one of them holds no image.
-        OSError: If it or one of them may not be read.
     """
     root = Path(root)
     if not root.is_dir():

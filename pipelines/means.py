@@ -1,5 +1,7 @@
 """Means over an epoch's images, which a resumed run goes on counting."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torchmetrics import SumMetric
@@ -21,7 +23,7 @@ class Means(nn.Module):
         super().__init__()
         self.names = names
         # NaN is to be seen: the loss of a training that has diverged.
-        self.sums = nn.ModuleDict({name: SumMetric(nan_strategy="disable") for name in (*names, "images")})
+        self.sums: Any = nn.ModuleDict({name: SumMetric(nan_strategy="disable") for name in (*names, "images")})
 
     def update(self, images: int, **means: torch.Tensor) -> None:
         """Count a batch.

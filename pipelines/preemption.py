@@ -28,12 +28,16 @@ class Preempted(SystemExit):
         return self.message
 
 
+PREEMPTING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+"""Signals that take a machine back: SIGTERM, and what Slurm sends early with --signal=USR1@120. Windows lacks that."""
+
+
 @contextmanager
 def sigterm_raises() -> Iterator[None]:
     """Run a block in which SIGTERM raises Preempted, so that files are closed and unfinished work is kept.
 
-    A training takes the signal over while it runs. Handlers can be set in the main thread only; elsewhere this does
-    nothing.
+    A training takes the signals over while it runs. Once one has stopped the block, no other may spoil the exit status
+    while the process ends. Handlers can be set in the main thread only; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -41,9 +45,16 @@ def sigterm_raises() -> Iterator[None]:
     previous = signal.signal(signal.SIGTERM, _raise)
     try:
         yield
-    finally:
+    except Preempted:
+        for number in PREEMPTING:
+            signal.signal(number, signal.SIG_IGN)
+        raise
+    except BaseException:
         signal.signal(signal.SIGTERM, previous)
+        raise
+    signal.signal(signal.SIGTERM, previous)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Preempted("stopped by SIGTERM")

@@ -6,10 +6,7 @@ from enum import IntEnum
 from types import FrameType
 from typing import Any
 
-# What Slurm's --signal=USR1@120 sends before the time is up; its default would be to die.
-_PREEMPTING = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)
-)  # Windows has no SIGUSR1
+from freqlearn.pipelines.preemption import PREEMPTING
 
 
 class Stop(IntEnum):
@@ -40,7 +37,7 @@ class StopSignals:
         if self._previous or threading.current_thread() is not threading.main_thread():
             return
         self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-        for number in _PREEMPTING:
+        for number in PREEMPTING:
             self._previous[number] = signal.signal(number, self._preempt)
 
     def give_back(self) -> None:
