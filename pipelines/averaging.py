@@ -52,11 +52,18 @@ class AveragedWeights(EMAWeightAveraging):
         if self._swapped:
             current, average = checkpoint["state_dict"], checkpoint["current_model_state"]
             checkpoint["state_dict"], checkpoint["current_model_state"] = average, current
+        if self._average_model is not None:
+            checkpoint["state_dict"] = self._with_counts(checkpoint["state_dict"], pl_module.state_dict())
 
     def put_averages(self, checkpoint: dict[str, Any]) -> None:
         """Put the averages into a checkpoint that callbacks are not asked about; the model's own hook calls this."""
         if self._average_model is not None and not self._swapped and "current_model_state" not in checkpoint:
-            checkpoint["state_dict"] = self._averages.state_dict()
+            checkpoint["state_dict"] = self._with_counts(self._averages.state_dict(), checkpoint["state_dict"])
+
+    def _with_counts(self, averages: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
+        """The averages with what is neither a parameter nor a buffer: a gate's importance, counted by the model."""
+        averaged = {name for name, _ in [*self._averages.named_parameters(), *self._averages.named_buffers()]}
+        return averages | {name: value for name, value in current.items() if name not in averaged}
 
     @property
     def _averages(self) -> nn.Module:

@@ -15,7 +15,7 @@ from freqlearn.pipelines.checkpoint import HEADER_KEY, Header, load_checkpoint
 from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.exporting import export
 from freqlearn.pipelines.prediction import predict
-from freqlearn.pipelines.training import TrainResult
+from freqlearn.pipelines.training import TrainResult, train
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -113,7 +113,6 @@ def test_torch_computes_what_the_checkpoint_does(
         pytest.param("small", DCT, {"gate": True}, None, id="small dynamic"),
         pytest.param("resnet18", DCT, {"stage2_stride": 1}, None, id="resnet18 stride 1"),
         pytest.param("mobilenet_v2", DCT, {"gate": True}, 3, id="mobilenet_v2 static"),
-        pytest.param("resnet18", RGB, {}, None, id="resnet18 rgb"),
     ],
 )
 def test_onnx_computes_what_the_checkpoint_does(
@@ -253,6 +252,22 @@ def test_top_is_some_of_the_gate_s_channels(gated: Path, top: int) -> None:
 def test_a_gate_that_has_seen_no_image_has_no_top(write_checkpoint: Callable[..., Path]) -> None:
     with pytest.raises(ValueError, match=r"best\.ckpt: no image has been counted"):
         export(write_checkpoint(gate=True, counted=False), top=3)
+
+
+def test_a_moving_average_with_a_gate_keeps_its_ranking(options: Callable[..., Any], tmp_path: Path) -> None:
+    run = options(output=tmp_path / "run", gate=True, ema=0.5, epochs=2)
+    trained = train(run)
+    loaded = load_checkpoint(trained.checkpoint).model
+    gate: Any = loaded.get_submodule("gate")
+    assert gate.images_counted == 10, "the validation images, through the averaged weights"
+    counted = gate.importance
+    gate.reset_importance()
+    transform = fl.presets.classification_eval(trained.spec)
+    files = sorted((run.data / "val").glob("*/*.jpg"))
+    with torch.no_grad():
+        loaded(torch.stack([transform(file) for file in files]))
+    torch.testing.assert_close(gate.importance, counted)
+    assert export(trained.checkpoint, format="torch", top=6).description.spec.in_channels == 6
 
 
 def test_command(trained: TrainResult, two_classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
