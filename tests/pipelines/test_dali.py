@@ -371,12 +371,14 @@ def test_options_that_dali_lacks(options: dict[str, Any], message: str) -> None:
 def test_photos(photos: Path) -> None:
     """Real 4:4:4 and gray photos, evaluation geometry, all channels."""
     spec = fl.InputSpec.unstandardised(fl.ChannelSet.all(), 224, 256)
-    chosen = []
-    for path in sorted((photos / "imagenet-sample").rglob("*")):
-        if path.suffix.lower() in (".jpg", ".jpeg") and len(chosen) < 4:
-            info = fl.read_info(path)
-            if len(set(info.sampling)) == 1:
-                chosen.append(path)
+    colour, gray = [], []
+    for path in sorted((photos / "imagenet-sample").rglob("*.JPEG")):
+        sampling = fl.read_info(path).sampling
+        if len(set(sampling)) == 1:
+            (colour if len(sampling) == 3 else gray).append(path)
+    assert colour
+    assert gray
+    chosen = colour[:3] + gray[:1]
     files = np.array([str(path.relative_to(photos)).encode() for path in chosen])
     folder = ClassFolder(photos, ("photos",), files, np.zeros(len(chosen), np.int64))
     ((images, _),) = make_dali_loader(folder, spec, batch_size=len(chosen), shuffle=False, num_threads=1)
