@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from freqlearn.pipelines.averaging import AveragedWeights
 from freqlearn.pipelines.bad_image_list import BadImageList
 from freqlearn.pipelines.checkpoint import Header
+from freqlearn.pipelines.compiling import compile_errors_explained, compile_network
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.costs import macs_per_image
 from freqlearn.pipelines.data import pointing_to_skip
@@ -148,12 +149,11 @@ class _Run:
         self.data = _image_data(options, self.folders, header.spec, workers=self.workers, world=trainer.world_size)
         classifier = _classifier(options, model, header, steps=self._steps())
         if options.compile:
-            # In place, so that names in checkpoints stay as they are. The gate draws random numbers and counts: not it.
-            (model.get_submodule("network") if options.gate else model).compile()
+            compile_network(model)
         if trainer.is_global_zero:
             _announce(options, self.folders, header, world=trainer.world_size)
         begin = time.perf_counter()
-        with quiet_lightning(self.output):
+        with quiet_lightning(self.output), compile_errors_explained():
             trainer.fit(classifier, self.data, ckpt_path=start.state, weights_only=True)
             accuracy = self._best_accuracy(classifier)
         self.bad_images.finish(trainer)

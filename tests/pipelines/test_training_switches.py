@@ -240,6 +240,18 @@ def test_a_compiled_network_saves_what_loads_uncompiled(
     assert_close(weights(tmp_path / "compiled" / "last.ckpt"), weights(tmp_path / "usual" / "last.ckpt"), atol=1e-5)
 
 
+def test_what_cannot_be_compiled_is_said_in_one_line(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(graph: Any, inputs: Any) -> Any:
+        raise RuntimeError("no compiler")
+
+    real = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function, **_: real(function, backend=broken))
+    with pytest.raises(ValueError, match=r"cannot compile the network here: .*no compiler; leave out compile"):
+        train(options(output=tmp_path / "run", max_steps=1, compile=True))
+
+
 @pytest.mark.parametrize("way", ["mixup", "cutmix"])
 def test_mixed_pictures_and_targets_belong_together(way: str) -> None:
     images, labels = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2, 3, 4, 0])
