@@ -14,7 +14,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap, planted
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.folders import open_data
+from freqlearn.pipelines.folders import ClassFolder, open_data
 from freqlearn.pipelines.importance import JSON_NAME
 from freqlearn.pipelines.inputs import measured_spec
 from freqlearn.pipelines.networks import usual_resize_px
@@ -236,7 +236,7 @@ def _train_one(plan: _Plan, name: str, channels: str, top: int | None) -> TrainR
 def _predict(plan: _Plan, results: Mapping[str, TrainResult]) -> None:
     _head("Predicting validation files with two of the checkpoints")
     val = open_data(plan.data, seed=plan.seed).val
-    if val is None:
+    if not isinstance(val, ClassFolder):
         return
     chosen = [round((i + 0.5) * len(val) / _PREDICTED_FILES) for i in range(_PREDICTED_FILES)]
     files = [val.path(index) for index in chosen]

@@ -1,5 +1,6 @@
 """The loader to take by default: same samples whatever the workers, and a state to go on from."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -112,17 +113,17 @@ def make_loader(
         len(dataset), shuffle=shuffle, seed=dataset.seed, shares=shares, multiple=batch_size * accumulate
     )
     workers = usual_workers() if num_workers is None else num_workers
-    source = dataset
-    dataset, collate = _batched(dataset, num_threads, on_error, least=2 if shuffle else 0)
-    kind, order = ImageLoader, {"sampler": sampler, "batch_size": batch_size, "drop_last": drop_last}
-    if isinstance(source, ShardDataset):
-        division = Division(source.shards, shuffle, source.seed)
-        dataset, collate = BlockDataset(source, dataset, division), collate or default_collate
+    samples, collate = _batched(dataset, num_threads, on_error, least=2 if shuffle else 0)
+    kind: type[ImageLoader] = ImageLoader
+    order: dict[str, Any] = {"sampler": sampler, "batch_size": batch_size, "drop_last": drop_last}
+    if isinstance(dataset, ShardDataset):
+        division = Division(dataset.shards, shuffle, dataset.seed)
+        samples, collate = BlockDataset(dataset, samples, division), collate or default_collate
         blocks = BlockSampler(division, batch_size=batch_size, drop_last=drop_last, accumulate=accumulate)
         kind, order = ShardLoader, {"sampler": blocks, "batch_size": None}  # what it yields are batches already
         workers = division.fitting_workers(workers)
     return kind(
-        dataset,
+        samples,
         collate_fn=collate,
         **order,
         num_workers=workers,
@@ -135,7 +136,7 @@ def make_loader(
 
 def _batched(
     dataset: SeededDataset, num_threads: int | None, on_error: OnError, *, least: int
-) -> tuple[Dataset[Any], PlansToBatch | SkippingCollate | None]:
+) -> tuple[Dataset[Any], Callable[[list[Any]], Any] | None]:
     """The dataset and collate function that decode whole batches, where they can; None is torch's."""
     decode = None
     if isinstance(dataset, EncodedDataset) and not (isinstance(dataset, ImageDataset) and dataset.cached):

@@ -50,7 +50,7 @@ def seeded_dataset(
     if isinstance(transform, InputSpec):
         transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
     if isinstance(data, str | os.PathLike):
-        data = open_shards(os.fspath(data)) if are_shards(data) else _class_folder(Path(data))
+        data = open_shards(os.fspath(data)) if are_shards(os.fspath(data)) else _class_folder(Path(data))
     elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
         data = _listed_by(data)
     if isinstance(data, ClassFolder | ShardSet):

@@ -18,12 +18,12 @@ class Found(NamedTuple):
     """A sample as it was read.
 
     Attributes:
-        index: Its number in the set, which its randomness derives from.
+        number: Its number in the set, which its randomness derives from.
         url: The shard.
         members: Suffix -> content.
     """
 
-    index: int
+    number: int
     url: str
     members: dict[str, Any]
 
@@ -135,6 +135,10 @@ def _endless(shards: ShardSet, stream: Stream, start: int) -> Iterator[Found]:
 class BlockDataset(Dataset[Any]):
     """Whole batches of samples: reads what a batch needs, and lets another dataset make samples of it."""
 
+    _division: tuple[int, int, int] | None  # epoch, number of streams, and multiples of which size
+    _streams: list[Stream]
+    _readers: dict[int, StreamReader]
+
     def __init__(self, source: ShardDataset, samples: Dataset[Any], division: Division) -> None:
         """Serve batches.
 
@@ -146,17 +150,17 @@ class BlockDataset(Dataset[Any]):
         self.source = source
         self.samples = samples
         self.division = division
-        self._forget()
+        self._start()
 
     def __getitem__(self, block: Block) -> list[Any]:
         at_hand = self.source.at_hand
         samples = []
         for found in self._read(block):
-            at_hand[found.index] = found
+            at_hand[found.number] = found
             try:
-                samples.append(self.samples[block.epoch, found.index])
+                samples.append(self.samples[block.epoch, found.number])
             finally:
-                del at_hand[found.index]
+                del at_hand[found.number]
         return samples
 
     def __len__(self) -> int:
@@ -167,9 +171,9 @@ class BlockDataset(Dataset[Any]):
         return self.source.fingerprint()
 
     def _read(self, block: Block) -> Iterator[Found]:
-        division = block[:3]
+        division: tuple[int, int, int] = block.epoch, block.streams, block.block
         if division != self._division:
-            self._forget()
+            self._start()
             self._division, self._streams = division, self.division.streams(*division)
         for stream, first, count in block.taken:
             reader = self._readers.get(stream)
@@ -181,17 +185,17 @@ class BlockDataset(Dataset[Any]):
             if reader.place == self._streams[stream].length:
                 del self._readers[stream]
 
-    def _forget(self) -> None:
-        self._division: tuple[int, ...] | None = None
-        self._streams: list[Stream] = []
-        self._readers: dict[int, StreamReader] = {}
+    def _start(self) -> None:
+        self._division = None
+        self._streams = []
+        self._readers = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name in ("source", "samples", "division")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._forget()
+        self._start()
 
 
 class ShardLoader(ImageLoader):

@@ -117,7 +117,7 @@ class Division:
         lengths = stream_lengths(len(self.shards), number, block)
         if self.shards.sizes is None:
             return [Stream(tuple(parts[stream::number]), length) for stream, length in enumerate(lengths)]
-        ends = np.cumsum([part.count for part in parts])
+        ends = np.cumsum([part.samples for part in parts])
         streams, begin = [], 0
         for length in lengths:
             streams.append(Stream(_between(parts, ends, begin, begin + length), length))

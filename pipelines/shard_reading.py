@@ -38,6 +38,7 @@ Raw = dict[str, Any]
 
 # As in webdataset's reader.
 _META = re.compile(r"__[^/]*__($|/)")
+_AT_ONCE = 1 << 17  # bytes to read of a stream; tarfile's 10 kB cost a sixth of the time that decoding takes
 _CURL = {6: "no such host", 7: "no connection", 18: "it ended early", 22: "an HTTP error such as 404", 28: "timeout"}
 _BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
@@ -62,16 +63,18 @@ def read_samples(url: str, *, first: int = 0, count: int | None = None, size: in
     stop = None if count is None else first + count
     to_the_end = stop is None or stop == size
     with _opened(url) as stream:
-        position, end = 0, None
-        if (first or not to_the_end) and enters_anywhere(url):
+        position, end, mode = 0, None, "r|*"
+        if enters_anywhere(url):
+            mode = "r:"  # twice as fast as a stream
+        if (first or not to_the_end) and mode == "r:":
             offsets = sample_offsets(url)
             if first >= len(offsets):
                 raise SampleError(_other_size(url, size, len(offsets)))
             stream.seek(offsets[first])
             position = first
             if stop is not None and stop < len(offsets):
-                end = int(offsets[stop] - offsets[first])
-        members = ({"fname": name, "data": data, "__url__": url} for name, data in _contents(stream, end))
+                end = int(offsets[stop])
+        members = ({"fname": name, "data": data, "__url__": url} for name, data in _contents(stream, mode, end))
         for sample in group_by_keys(members):
             if position == stop:
                 raise SampleError(_other_size(url, size, None))
@@ -192,7 +195,7 @@ class _StrictInfo(tarfile.TarInfo):
     def fromtarfile(cls, tar: tarfile.TarFile) -> "_StrictInfo":
         try:
             return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:  # the end mark, a block of zeros
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the end mark, a block of zeros
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(
@@ -202,22 +205,22 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 def _members(stream: IO[bytes], mode: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    with tarfile.open(fileobj=stream, mode=mode, tarinfo=_StrictInfo) as tar:
+    with tarfile.open(fileobj=stream, mode=mode, tarinfo=_StrictInfo, bufsize=_AT_ONCE) as tar:
         for member in tar:
             if member.isreg() and not _META.match(member.name):
                 yield tar, member
-            tar.members = []  # or it keeps them all
+            tar.members = []  # type: ignore[attr-defined]  # or it keeps them all
 
 
-def _contents(stream: Any, end: int | None) -> Iterator[tuple[str, bytes]]:
+def _contents(stream: Any, mode: str, end: int | None) -> Iterator[tuple[str, bytes]]:
     name = None
     try:
-        for tar, member in _members(stream, "r|*"):
-            if end is not None and member.offset >= end:
-                return
+        for tar, member in _members(stream, mode):
             name = member.name
             file = tar.extractfile(member)
             yield name, file.read() if file is not None else b""
+            if end is not None and tar.offset >= end:
+                return
     except _BROKEN as error:
         where = "at its beginning" if name is None else f"in or after member {name}"
         raise tarfile.ReadError(f"{where}: {_reason(error)}") from error

@@ -28,12 +28,12 @@ class Part(NamedTuple):
     Attributes:
         shard: Number of the shard.
         first: Position of the first sample in it.
-        count: How many; None where the shard's size is not known: all of them.
+        samples: How many; None where the shard's size is not known: all of them.
     """
 
     shard: int
     first: int
-    count: int | None
+    samples: int | None
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class ShardSet:
     @cached_property
     def _begins(self) -> npt.NDArray[np.int64]:
         """(shards + 1,) int64, the number of each shard's first sample, and of none."""
-        return np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum(self.sizes or ())]).astype(np.int64)
 
     def counted(self) -> "ShardSet":
         """The same samples with the sizes of the shards, which are read to the end for it where nobody says them.
@@ -172,7 +172,7 @@ class ShardSet:
         for shard, size in enumerate(sizes):
             parts.append(Part(shard, 0, min(size, left)))
             left -= min(size, left)
-        return replace(self, urls=urls, parts=tuple(part for part in parts if part.count), sizes=sizes)
+        return replace(self, urls=urls, parts=tuple(part for part in parts if part.samples), sizes=sizes)
 
     def fingerprint(self) -> str:
         """A hash of shard names, sizes and class names: equal for the same shards wherever they lie."""

@@ -35,7 +35,7 @@ class SourceList:
     size: int | None = None
 
     def __len__(self) -> int:
-        return sum(part.count or 0 for part in self.parts) if self.parts else len(self.files)
+        return sum(part.samples or 0 for part in self.parts) if self.parts else len(self.files)
 
     def __iter__(self) -> Iterator[Source]:
         """The files.

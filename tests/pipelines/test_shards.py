@@ -275,7 +275,7 @@ def test_sample_is_seeded(folder):
     shards = open_shards(folder)
     first, again, other = (shards.sample(4, seed=seed).parts for seed in (0, 0, 1))
     assert first == again != other
-    assert sum(part.count for part in first) == len(shards.sample(4)) == 4
+    assert sum(part.samples for part in first) == len(shards.sample(4)) == 4
     assert len(set(first)) == len(first)
     assert shards.sample(99) is shards
 
