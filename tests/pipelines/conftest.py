@@ -1,6 +1,7 @@
 """A tiny folder of JPEG files with two classes that a few steps of training tell apart, and a model trained on it."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,10 @@ def trained(options: Callable[..., TrainOptions], tmp_path_factory: pytest.TempP
 def one_thread() -> None:
     """Tiny tensors: threads would only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def without_handlers() -> Iterator[None]:
+    """For tests of the command: it logs to the stderr that it finds first, which is that test's."""
+    yield
+    logging.getLogger("freqlearn").handlers.clear()
