@@ -80,7 +80,7 @@ def rank(options: RankOptions) -> None:
     """
     from freqlearn.pipelines.ranking import rank as run
 
-    _write_once(str(run(options)))
+    _write(str(run(options)))
 
 
 def rank_and_train(options: RankAndTrainOptions) -> None:
@@ -91,7 +91,7 @@ def rank_and_train(options: RankAndTrainOptions) -> None:
     """
     from freqlearn.pipelines.two_stages import rank_and_train as run
 
-    _write_once(str(run(options)))
+    _write(str(run(options)))
 
 
 def sweep_channels(options: SweepOptions) -> None:
@@ -103,7 +103,7 @@ def sweep_channels(options: SweepOptions) -> None:
     """
     from freqlearn.pipelines.sweep import sweep as run
 
-    _write_once(str(run(options)))
+    _write(str(run(options)))
 
 
 def train(options: TrainOptions) -> None:
@@ -420,14 +420,6 @@ def _as_json(prediction: Any) -> dict[str, Any]:
         return {"file": str(prediction.file), "error": prediction.error}
     top = [{"class": name, "probability": probability} for name, probability in prediction.top]
     return {"file": str(prediction.file), "top": top}
-
-
-def _write_once(text: str) -> None:
-    """Write what all processes of a training have: the first speaks for all."""
-    from freqlearn.pipelines.sampling import rank_and_world
-
-    if not rank_and_world()[0]:
-        _write(text)
 
 
 def _write(line: str) -> None:

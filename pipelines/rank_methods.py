@@ -16,6 +16,7 @@ from freqlearn.pipelines.channel_price import SteeredToTarget, UpperLimit
 from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.checkpoint_files import LAST, has_state
 from freqlearn.pipelines.energy import share_of_variance
+from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform
@@ -61,7 +62,8 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbac
     probability = mean_probability(gate, loader)
     if gated.price is not None:
         check_not_collapsed(probability, price=gated.price, step=result.steps)
-    _warn_of_doubt(probability, options.top)
+    if is_first_process():
+        _warn_of_doubt(probability, options)
     return probability.double().numpy(), {"images": len(sample) - _left_out(loader)} | gated.facts()
 
 
@@ -91,22 +93,23 @@ class _GateFacts(Callback):
         return {**self._validated, "lambda": self.price.first_value, **end}
 
 
-def _warn_of_doubt(probability: torch.Tensor, top: int) -> None:
+def _warn_of_doubt(probability: torch.Tensor, options: RankOptions) -> None:
     """Say so if the gate has not decided: too few channels on to fill the selection, or most of them."""
-    on = int((probability > 0.5).sum())
+    on, top = int((probability > 0.5).sum()), options.top
+    steered = options.target_channels is not None
     if on < top:
         _log.warning(
-            "Only %d channels are on in most images: the last of the %d selected are doubtful. "
-            "A smaller --lambda keeps more on.",
+            "Only %d channels are on in most images: the last of the %d selected are doubtful. %s",
             on,
             top,
+            "A larger --target-channels keeps more on." if steered else "A smaller --lambda keeps more on.",
         )
     elif on > len(probability) // 2 and top <= len(probability) // 2:
         _log.warning(
-            "%d of %d channels are still on in most images: the gate has hardly begun to choose. "
-            "More --epochs or a larger --lambda switch more off.",
+            "%d of %d channels are still on in most images: the gate has hardly begun to choose. %s",
             on,
             len(probability),
+            "More --epochs switch more off." if steered else "More --epochs or a larger --lambda switch more off.",
         )
 
 

@@ -13,13 +13,13 @@ from lightning.pytorch.callbacks import Callback
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint_files import has_state
 from freqlearn.pipelines.costs import macs_per_image
+from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.inputs import read_spec
 from freqlearn.pipelines.networks import default_size_px
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.rank_methods import SPEC
 from freqlearn.pipelines.run_data import open_run_data
-from freqlearn.pipelines.sampling import rank_and_world
 from freqlearn.pipelines.sweep_points import Point
 from freqlearn.pipelines.sweep_report import Sweep
 from freqlearn.pipelines.training import train
@@ -58,10 +58,11 @@ def sweep(options: SweepOptions, *, callbacks: Sequence[Callback] = ()) -> Sweep
         folder = training.output or options.folder
         point = _finished(folder, training)
         if point is None:
-            _log.info("%s: training %d of %d", folder.relative_to(options.folder), number, len(trainings))
+            if is_first_process():
+                _log.info("%s: training %d of %d", folder.relative_to(options.folder), number, len(trainings))
             point = _train(replace(training, resume=has_state(folder)), folder, callbacks)
         result = replace(result, points=(*result.points, point))
-        if not rank_and_world()[0]:
+        if is_first_process():
             result.save()
     return result
 
@@ -146,7 +147,7 @@ def _train(training: TrainOptions, folder: Path, callbacks: Sequence[Callback]) 
         bytes_per_image=result.spec.bytes_per_image,
         macs=macs_per_image(training.model, result.spec, num_classes=len(result.classes), **stride),
     )
-    if not rank_and_world()[0]:
+    if is_first_process():
         document = {"point": asdict(point), "options": _plain(training)}
         atomic.write_text(folder / POINT, json.dumps(document, indent=1) + "\n")
     return point

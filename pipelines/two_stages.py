@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from lightning.pytorch.callbacks import Callback
 
 from freqlearn.pipelines.checkpoint_files import has_state
+from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.ranking import Ranking, is_begun, is_finished, rank, read_ranking
 from freqlearn.pipelines.training import TrainResult, train
 from freqlearn.pipelines.workflow_options import TRAIN, RankAndTrainOptions
@@ -49,7 +50,8 @@ def rank_and_train(options: RankAndTrainOptions, *, callbacks: Sequence[Callback
     if not options.resume and (is_begun(ranking.folder) or has_state(trained)):
         raise ValueError(f"{folder}: holds another ranking and training; resume those, or choose another output")
     if options.resume and is_finished(ranking.folder):
-        _log.info("The channels are ranked already: %s", ranking.folder)
+        if is_first_process():
+            _log.info("The channels are ranked already: %s", ranking.folder)
         ranked = read_ranking(ranking)
     else:
         ranked = rank(replace(ranking, resume=options.resume), callbacks=callbacks)

@@ -1,6 +1,7 @@
 """`freqlearn rank`: planted channels are found, files are written, runs resume, mistakes are named."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -73,6 +74,38 @@ def test_planted_channels_are_found_by_gate_and_ablation_and_missed_by_energy(
     assert recovered["ablation"].found >= 6
     assert recovered["energy"].found == 0
     assert {result.outside for result in recovered.values()} == {4}
+
+
+@pytest.mark.slow
+def test_target_channels_are_reached(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small = planted.write(tmp_path / "data", seed=2, size_px=64)
+    options = RankOptions(
+        data=small.root, output=tmp_path / "rank", model="small", size_px=64, augment="flip", epochs=12, gate_lr=0.02,
+        target_channels=24, top=8, stats_images=100, validate_every=4, workers=0, accelerator="cpu", progress=False,
+    )  # fmt: skip
+    with caplog.at_level(logging.INFO, "freqlearn"):
+        ranking = rank(options)
+    where = ranking.importance.measured_on
+    # Of validation images, by the model that was saved: what the training aimed at, and 15 % off at most.
+    assert where["channels on"] == pytest.approx(24, rel=0.15)
+    assert where["target channels"] == 24
+    assert "the target is 24" in caplog.text
+    assert small.found(ranking.importance.top(24)) >= 7, "the channels that are kept are those that matter"
+
+
+def test_missed_target_is_reported(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    rank(options(target_channels=3, epochs=1))
+    assert "the target is 3: with more epochs the gate comes closer" in caplog.text
+
+
+def test_steered_ranking_resumes_exactly(options: Options, tmp_path: Path) -> None:
+    steered = options(target_channels=24, optimizer="sgd", ema=0.9, mixup=0.5, epochs=2)
+    whole = rank(replace(steered, output=tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        rank(steered, callbacks=[CtrlC(4)])
+    resumed = rank(replace(steered, resume=True))
+    assert resumed.importance.values.tolist() == whole.importance.values.tolist()
+    assert resumed.importance.measured_on["lambda at the end"] == whole.importance.measured_on["lambda at the end"]
 
 
 def test_recovery_table() -> None:
