@@ -136,9 +136,8 @@ def test_an_unknown_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_command_line_changes_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     line = ["train", "--config", "resnet50-classic", "--config", "resnet50-dct48", "--data", "photos", "--lr", "0.3"]
     assert main([*line, "--print-config"]) == 0
-    printed = yaml.safe_load(capsys.readouterr().out)
-    expected = options_of(Recipe("resnet50", "dct48", "classic")).plain() | {"lr": 0.3, "channels": 48}
-    assert printed == expected
+    printed = TrainOptions(**yaml.safe_load(capsys.readouterr().out))
+    assert printed.plain() == options_of(Recipe("resnet50", "dct48", "classic")).plain() | {"lr": 0.3}
 
 
 def test_the_list_names_every_recipe_and_its_costs(capsys: pytest.CaptureFixture[str]) -> None:
