@@ -264,7 +264,8 @@ def export(
     _write(
         f"{result.path}: {about.network}{gate} on {about.spec}, {len(about.classes)} classes, {result.bytes:,} bytes"
     )
-    _write(f"compared with {checkpoint} on {result.comparison}")
+    frozen = "" if top is None else f", its gate frozen to {top} channels,"
+    _write(f"compared with {checkpoint}{frozen} on {result.comparison}")
 
 
 def heatmap(importance: Path, *, output: Path | None = None, top: int = 24) -> None:
