@@ -24,7 +24,7 @@ def list_bad_images(folder: Path, found: Mapping[str, str]) -> tuple[dict[str, s
         OSError: If it cannot be written.
     """
     path = folder / BAD_IMAGES
-    listed = _read(path)
+    listed = listed_in(folder)
     new = {name: why.removeprefix(f"{name}: ") for name, why in found.items() if _printable(name) not in listed}
     if new:
         listed |= {_printable(name): _printable(why) for name, why in new.items()}
@@ -42,7 +42,9 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _read(path: Path) -> dict[str, str]:
+def listed_in(folder: Path) -> dict[str, str]:
+    """Files and reasons on the list in a folder; none if there is no list."""
+    path = folder / BAD_IMAGES
     if not path.is_file():
         return {}
     with open(path, newline="", encoding="utf-8") as file:

@@ -20,6 +20,9 @@ Transform = Callable[[bytes], torch.Tensor]
 """Encoded file -> (C, h, w) float32."""
 
 
+_WAY_OUT = "; remove the file, or leave such files out: --on-bad-image skip"
+
+
 class SampleError(ValueError):
     """A file of a dataset could not be turned into a sample; the message names the file and the reason."""
 
@@ -39,7 +42,9 @@ def pointing_to_skip() -> Iterator[None]:
     try:
         yield
     except UnreadableError as error:
-        raise UnreadableError(f"{error}; remove the file, or leave such files out: --on-bad-image skip") from error
+        if str(error).endswith(_WAY_OUT):  # one command within another
+            raise
+        raise UnreadableError(f"{error}{_WAY_OUT}") from error
 
 
 def naming_file(path: str | Path, error: Exception) -> str:

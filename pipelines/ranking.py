@@ -1,5 +1,6 @@
 """`freqlearn rank`: from a folder of images to the importance of the 192 channels, and its heatmap."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import COMPONENTS, label
 from freqlearn.pipelines import heatmap
+from freqlearn.pipelines.bad_images import list_bad_images, listed_in, skipped_line
 from freqlearn.pipelines.checkpoint_files import LAST
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
@@ -30,6 +32,8 @@ from freqlearn.pipelines.run_data import open_run_data
 from freqlearn.pipelines.starting import CONFIG, new_folder
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
+
+_log = logging.getLogger(__name__)
 
 # What may differ between a run and its continuation.
 _FREE_ON_RESUME = {
@@ -174,6 +178,10 @@ def read_ranking(options: RankOptions) -> Ranking:
 
 
 def _write(options: RankOptions, importance: Importance) -> None:
+    # Beside what was found while measuring, what the training has found: one list of the whole ranking.
+    _, skipped = list_bad_images(options.folder, listed_in(options.folder / MODEL))
+    if skipped:
+        _log.warning("%s", skipped_line(options.folder, skipped))
     heatmap.draw(importance, options.folder, selected=importance.top(options.top))
     importance.save(options.folder)  # last: its presence means that the ranking is complete
 

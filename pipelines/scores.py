@@ -39,7 +39,7 @@ class Scores(nn.Module):
             logits: (N, num_classes).
             labels: (N,) int64.
         """
-        for name, metric in self.metrics.items():
+        for name, metric in self._by_name().items():
             if name == "loss":
                 metric.update(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
             elif name == "images":
@@ -49,13 +49,16 @@ class Scores(nn.Module):
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Mean `loss`, `accuracy`, with more than five classes `top5`, and `images`, of all processes: () float32."""
-        scores = {name: quietly(metric) for name, metric in self.metrics.items()}
+        scores = {name: quietly(metric) for name, metric in self._by_name().items()}
         return scores | {"loss": scores["loss"] / scores["images"]}
 
     def reset(self) -> None:
         """Forget all images."""
-        for metric in self.metrics.values():
+        for metric in self._by_name().values():
             metric.reset()
+
+    def _by_name(self) -> dict[str, Metric]:
+        return {name: metric for name, metric in self.metrics.items() if isinstance(metric, Metric)}
 
 
 def quietly(metric: Metric) -> torch.Tensor:

@@ -19,6 +19,8 @@ from freqlearn.pipelines import cli
 from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.evaluation import evaluate
 from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.ranking import rank
 from freqlearn.pipelines.training import TrainResult, train
 
 
@@ -182,3 +184,32 @@ def test_training_lists_what_it_left_out(
     assert caplog.messages[-1].startswith("3 images skipped")
     with pytest.raises(ValueError, match="leave such files out: --on-bad-image skip"):
         train(options(data=data, output=tmp_path / "strict", epochs=1))
+
+
+@pytest.mark.parametrize("method", ["energy", "gate"])
+def test_ranking_lists_what_it_left_out(
+    two_classes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, method: Any
+) -> None:
+    data = shutil.copytree(two_classes, tmp_path / "data")
+    bad = data / "train/flat/1.jpg"
+    bad.write_bytes(b"no picture")
+    usual = RankOptions(
+        data=data,
+        output=tmp_path / "rank",
+        method=method,
+        model="small",
+        size_px=32,
+        augment="flip",
+        epochs=1,
+        lambda_=0.01,
+        batch_size=8,
+        workers=0,
+        accelerator="cpu",
+        progress=False,
+    )
+    with pytest.raises(ValueError, match=r"1\.jpg: .*; remove the file, or leave such files out: --on-bad-image skip$"):
+        rank(usual)
+    rank(replace(usual, output=tmp_path / "skipping", on_bad_image="skip"))
+    with open(tmp_path / "skipping" / "bad_images.csv", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [str(bad)]
+    assert caplog.messages[-1] == f"1 image skipped, listed in {tmp_path}/skipping/bad_images.csv"
