@@ -113,7 +113,7 @@ class Division:
 
     def streams(self, epoch: int, number: int, block: int) -> list[Stream]:
         """The epoch's streams."""
-        parts = self.shards.shuffled(derived_seed(self.seed, epoch)) if self.shuffle else self.shards.runs()
+        parts = self.shards.shuffled(derived_seed(self.seed, epoch)) if self.shuffle else self.shards.parts
         lengths = stream_lengths(len(self.shards), number, block)
         if self.shards.sizes is None:
             return [Stream(tuple(parts[stream::number]), length) for stream, length in enumerate(lengths)]

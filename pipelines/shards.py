@@ -46,7 +46,8 @@ class ShardSet:
         parts: Which samples of which shards belong to the set, in order.
         images: Number of samples.
         sizes: Number of samples of each shard; None where only their sum is known.
-        random_access: Whether reading can begin anywhere, as in uncompressed local files.
+        random_access: Whether reading can begin anywhere: in uncompressed local files without sizes.json, whose headers
+            have been read.
         field: Which entry of a .json member is the label.
         known_classes: The shards' own class names, where a label indexes others; see `relabelled`.
         complete: Whether these are all samples of the shards.
@@ -215,8 +216,9 @@ def open_shards(
 
     urls = expand(source)
     names, beside = read_classes(urls, classes, default_classes)
-    random_access = all(enters_anywhere(url) for url in urls)
     sizes = listed_sizes(urls, beside)
+    # Where headers are not read to count, they are not read to find samples either: every worker would read them all.
+    random_access = sizes is None and all(enters_anywhere(url) for url in urls)
     if sizes is None and (all(is_local(url) for url in urls) or (count and images is None)):
         sizes = count_shards(urls)
     if sizes is None and images is None:
