@@ -82,11 +82,22 @@ def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | No
             file.flush()
             os.fsync(file.fileno())
         if keep is not None and target.exists():
-            os.replace(target, keep)
+            _keep(target, keep)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
     _synchronise(target.parent)
+
+
+def _keep(target: Path, keep: Path) -> None:
+    """Give a file another name; it keeps its own too where there are hard links, so that it is missing at no moment."""
+    second = target.with_name(f".{target.name}.{os.getpid()}.kept{_SUFFIX}")
+    try:
+        os.link(target, second)
+    except OSError:
+        os.replace(target, keep)
+    else:
+        os.replace(second, keep)
 
 
 def _synchronise(folder: Path) -> None:

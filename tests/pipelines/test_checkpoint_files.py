@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -166,7 +167,14 @@ def test_leftovers_of_a_killed_run_are_removed(options: Options, training_spec: 
     assert other.exists()
 
 
-def test_atomic_file_keeps_what_was_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_atomic_file_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool) -> None:
+    if not hard_links:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
@@ -180,6 +188,7 @@ def test_atomic_file_keeps_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     atomic.write_file(path, lambda file: file.write(b"new"), keep=tmp_path / "before")
     assert (path.read_bytes(), (tmp_path / "before").read_bytes()) == (b"new", b"old")
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_random_state_is_restored_from_a_checkpoint(tmp_path: Path) -> None:

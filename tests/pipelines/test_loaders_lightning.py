@@ -35,7 +35,7 @@ class Recorder(L.LightningModule):
 
 
 class SaveAfter(Callback):
-    """Saves after a step, as StopOnInterrupt and ModelCheckpoint(every_n_train_steps=...) do."""
+    """Saves after a step, as SaveState and ModelCheckpoint(every_n_train_steps=...) do."""
 
     def __init__(self, step: int, path: Path) -> None:
         self.step, self.path = step, path
