@@ -110,7 +110,7 @@ def stats(
         lists = list_sources(data, sample, seed)
         options = f"{spec.to_json()} {version('freqlearn')} {lists.description()}"
         partial = None
-        if output is not None:
+        if output is not None and (output.is_file() or not output.exists()):  # nothing goes beside /dev/stdout
             partial = PartialFile(output, digest_of_run(lists.files(), options), rank_and_world()[0])
         try:
             measurement = _measured(lists, spec, partial, threads, on_bad_image, progress)
