@@ -34,6 +34,15 @@ def pipes(folder):
     return open_shards(f"pipe:cat {folder}" + "/{00..04}.tar", classes=CLASSES, images=50)
 
 
+@pytest.fixture(scope="module")
+def listed(folder, tmp_path_factory):
+    """The shards with sizes.json: read from beginning to end."""
+    copy = tmp_path_factory.mktemp("listed") / "train"
+    shutil.copytree(folder, copy)
+    (copy / "sizes.json").write_text(json.dumps({f"{shard:02}.tar": size for shard, size in enumerate(SIZES)}))
+    return copy
+
+
 def loader(data, *, shuffle=True, batch_size=4, num_workers=0, **options) -> ShardLoader:
     made = make_loader(data, SPEC, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers, seed=1, **options)
     assert isinstance(made, ShardLoader)
@@ -80,6 +89,22 @@ def test_evaluation_loads_every_sample_once(folder, evaluated, workers, batch_si
     assert len(batches) == len(made) == -(-50 // batch_size)
 
 
+def test_listed_shards_are_read_from_beginning_to_end(listed):
+    shards = open_shards(listed)
+    assert not shards.random_access
+    division = Division(shards, True, 0)
+    assert division.streams_a_process(1) == 4
+    for epoch in range(3):
+        streams = division.streams(epoch, 4, 4)
+        read = [part for stream in streams for part in stream.parts]
+        assert sum(part.samples for part in read) == 50
+        assert len(read) <= len(SIZES) + 3, "shards are only cut where streams begin"
+    keys = [
+        found.members["__key__"] for made in [loader(listed)] for b in made.sampler for found in made.dataset._read(b)
+    ]
+    assert len(set(keys)) == len(keys) == 48
+
+
 def test_an_epoch_has_each_sample_at_most_once_and_another_order_each_time(folder):
     made = loader(folder)
     orders = []
@@ -97,9 +122,9 @@ def test_an_epoch_has_each_sample_at_most_once_and_another_order_each_time(folde
     assert len({url for url, _ in orders[0][:8]}) > 1
 
 
-@pytest.mark.parametrize("source", ["files", "pipes"])
-def test_workers_change_no_batch(folder, pipes, source):
-    data = folder if source == "files" else pipes
+@pytest.mark.parametrize("source", ["files", "listed", "pipes"])
+def test_workers_change_no_batch(folder, listed, pipes, source):
+    data = {"files": folder, "listed": listed, "pipes": pipes}[source]
     alone = run(loader(data), epoch=1)
     assert len(alone) == 12
     for workers in (1, 2):
@@ -117,10 +142,10 @@ def test_crops_derive_from_seed_epoch_and_sample(folder):
         assert all(expected[value] == label for batch in batches for value, label in batch)
 
 
-@pytest.mark.parametrize("source", ["files", "pipes"])
-@pytest.mark.parametrize("taken", [0, 1, 5, 12])
-def test_resumes_exactly_with_other_workers(folder, pipes, source, taken):
-    data = folder if source == "files" else pipes
+@pytest.mark.parametrize("source", ["files", "listed", "pipes"])
+@pytest.mark.parametrize("taken", [0, 5, 12])
+def test_resumes_exactly_with_other_workers(folder, listed, pipes, source, taken):
+    data = {"files": folder, "listed": listed, "pipes": pipes}[source]
     whole = run(loader(data), epoch=1)
     stopped = loader(data, num_workers=2 if taken == 5 else 0)
     stopped.set_epoch(1)
