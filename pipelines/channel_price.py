@@ -120,7 +120,7 @@ class SteeredToTarget(nn.Module):
     def wanted(self, progress: float) -> torch.Tensor:
         """How many channels should be on at this point of training, () float32."""
         share = min(1.0, progress / self._RAMP)
-        return self.first_channels_on ** (1 - share) * self.target**share
+        return torch.pow(self.first_channels_on, 1 - share).mul(self.target**share)
 
     def step(self, *, task_loss: torch.Tensor, channels_on: torch.Tensor, progress: float) -> None:
         """See `Price`."""

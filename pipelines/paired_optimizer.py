@@ -20,7 +20,7 @@ class PairedOptimizer(Optimizer):
         super().__init__([*first.param_groups, *second.param_groups], defaults={})
         self._share()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step of both; return what the closure, which computes the gradients, returns."""
         result = None
         if closure is not None:

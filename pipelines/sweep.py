@@ -137,7 +137,7 @@ def _finished(folder: Path, training: TrainOptions) -> Point | None:
 def _train(training: TrainOptions, folder: Path, callbacks: Sequence[Callback]) -> Point:
     last = _LastValidation()
     result = train(training, callbacks=[last, *callbacks])
-    stride = {} if result.spec.kind == "rgb" else {"stage2_stride": training.stage2_stride}
+    stride = 2 if result.spec.kind == "rgb" else training.stage2_stride
     point = Point(
         input=result.spec.kind,
         channels=result.spec.in_channels,
@@ -145,7 +145,7 @@ def _train(training: TrainOptions, folder: Path, callbacks: Sequence[Callback]) 
         accuracy=last.accuracy,
         images=last.images,
         bytes_per_image=result.spec.bytes_per_image,
-        macs=macs_per_image(training.model, result.spec, num_classes=len(result.classes), **stride),
+        macs=macs_per_image(training.model, result.spec, num_classes=len(result.classes), stage2_stride=stride),
     )
     if is_first_process():
         document = {"point": asdict(point), "options": _plain(training)}

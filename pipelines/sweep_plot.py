@@ -1,11 +1,14 @@
 """The plot of a sweep: accuracy against the number of channels, and against the bytes of an image."""
 
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
@@ -86,13 +89,13 @@ def _curve(axes: Axes, entries: Sequence[Summary]) -> None:
     _ticks(axes, channels, [str(count) for count in channels])
     axes.set_xlabel("channels")
     each = entries[0].bytes_per_image / entries[0].channels
-    above = axes.secondary_xaxis("top", functions=(lambda count: count * each, lambda size: size / each))
+    above = axes.secondary_xaxis("top", functions=(partial(np.multiply, each), partial(np.multiply, 1 / each)))
     above.set_xscale("log")
     _ticks(above, [count * each for count in channels], [_size(count * each) for count in channels])
     above.set_xlabel("bytes per image")
 
 
-def _ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
+def _ticks(axes: Axes | SecondaryAxis, places: Sequence[float], labels: Sequence[str]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(FixedFormatter(labels))
     axes.xaxis.set_minor_locator(NullLocator())
