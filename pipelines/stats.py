@@ -122,9 +122,10 @@ def stats(
             raise ValueError(f"{data}: none of {measurement.done} images could be read; the first: {path}: {why}")
         source = _source(statistics, std, sample=lists.chosen, seed=seed)
         result = statistics.to_spec(chosen, size_px, spec.resize_px, std=std, source=source)
-        if output is not None and partial is not None and rank_and_world()[0] == 0:
+        if output is not None and rank_and_world()[0] == 0:
             result.save(output)
-            partial.remove()
+            if partial is not None:
+                partial.remove()
     return Stats(result, statistics, measurement.skipped)
 
 
