@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from freqlearn.models import FrequencyGate
+from freqlearn.pipelines.networks import gate_of
 
 
 def compile_network(model: nn.Module) -> None:
@@ -13,8 +13,7 @@ def compile_network(model: nn.Module) -> None:
 
     A gate in front is left as it is: it draws random numbers and counts.
     """
-    gated = isinstance(getattr(model, "gate", None), FrequencyGate)
-    (model.get_submodule("network") if gated else model).compile()
+    (model if gate_of(model) is None else model.get_submodule("network")).compile()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.checkpoint import Checkpoint
 from freqlearn.pipelines.data import Batch
 from freqlearn.pipelines.module import Classifier
+from freqlearn.pipelines.networks import gate_of
 from freqlearn.pipelines.scores import quietly
 
 
@@ -49,7 +50,7 @@ class Evaluator(Classifier):
     @property
     def gate(self) -> FrequencyGate | None:
         """The model's gate, if it has one."""
-        return next((part for part in self.model.modules() if isinstance(part, FrequencyGate)), None)
+        return gate_of(self.model)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Count a batch; return the logits."""

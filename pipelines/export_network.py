@@ -9,6 +9,7 @@ from torch.nn import functional
 from freqlearn import models
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.checkpoint import Checkpoint
+from freqlearn.pipelines.networks import gate_of
 from freqlearn.spec import InputSpec
 
 
@@ -53,7 +54,7 @@ def fix_gate(checkpoint: Checkpoint, top: int | None) -> ChannelSet | None:
     Raises:
         ValueError: If there is no gate to freeze, it has fewer channels on, or it has never counted an image.
     """
-    gate = _gate(checkpoint.model)
+    gate = gate_of(checkpoint.model)
     if gate is None:
         if top is not None:
             raise ValueError(
@@ -83,7 +84,7 @@ def exportable(checkpoint: Checkpoint) -> tuple[nn.Module, InputSpec]:
         A copy without gradients. A frozen gate is folded away: the module takes only the channels that it keeps.
     """
     spec, model = checkpoint.header.spec, copy.deepcopy(checkpoint.model).eval().requires_grad_(False)
-    gate = _gate(model)
+    gate = gate_of(model)
     if gate is None:
         return model, spec
     network = model.get_submodule("network")
@@ -92,8 +93,3 @@ def exportable(checkpoint: Checkpoint) -> tuple[nn.Module, InputSpec]:
         return GatedNetwork(gate, network), spec
     models.narrow(network, kept)
     return network.requires_grad_(False), spec.select(kept)
-
-
-def _gate(model: nn.Module) -> models.FrequencyGate | None:
-    gate = getattr(model, "gate", None)
-    return gate if isinstance(gate, models.FrequencyGate) else None

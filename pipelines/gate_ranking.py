@@ -15,6 +15,7 @@ from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.channel_price import Price, SteeredToTarget, UpperLimit
 from freqlearn.pipelines.data import Batch
 from freqlearn.pipelines.module import Classifier, decayed_groups
+from freqlearn.pipelines.networks import gate_of
 from freqlearn.pipelines.paired_optimizer import PairedOptimizer
 from freqlearn.pipelines.scores import quietly
 
@@ -32,8 +33,6 @@ class GatedClassifier(Classifier):
     learning rate of its own that stays up, and no weight decay. Lambda is either an upper limit (`UpperLimit`) or
     steered so that a given number of channels stays on (`SteeredToTarget`).
     """
-
-    has_penalty = True
 
     def __init__(
         self,
@@ -75,9 +74,9 @@ class GatedClassifier(Classifier):
     @property
     def gate(self) -> FrequencyGate:
         """The gate."""
-        gate = self.model.get_submodule("gate")
-        if not isinstance(gate, FrequencyGate):
-            raise TypeError(f"expected a FrequencyGate as the model's child `gate`, got {type(gate).__name__}")
+        gate = gate_of(self.model)
+        if gate is None:
+            raise TypeError(f"expected a model whose child `gate` is a FrequencyGate, got {type(self.model).__name__}")
         return gate
 
     def penalty(self) -> torch.Tensor:

@@ -64,6 +64,12 @@ def build_network(
     return nn.Sequential(OrderedDict(gate=models.FrequencyGate(spec.channels), network=network))
 
 
+def gate_of(model: nn.Module) -> models.FrequencyGate | None:
+    """The gate that `build_network` has put in front of a network; None if it has not."""
+    gate = getattr(model, "gate", None)
+    return gate if isinstance(gate, models.FrequencyGate) else None
+
+
 def _rgb_network(name: str, num_classes: int) -> nn.Module:
     if name == "small":
         raise ValueError("the small network is for frequency channels; for rgb take a ResNet or mobilenet_v2")

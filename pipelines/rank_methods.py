@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
-from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.ablation import loss_increase
 from freqlearn.pipelines.channel_price import SteeredToTarget, UpperLimit
 from freqlearn.pipelines.checkpoint import load_checkpoint
@@ -21,6 +20,7 @@ from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
+from freqlearn.pipelines.networks import gate_of
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
@@ -53,10 +53,10 @@ def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbac
     gated = _GateFacts()
     result = _train(options, [gated, *callbacks], gate=True)
     # What was saved, and not what was trained: where weights are averaged, their average.
-    model = load_checkpoint(result.checkpoint.with_name(LAST)).model.to(device_of(options.accelerator))
-    gate = model.get_submodule("gate")
-    if not isinstance(gate, FrequencyGate):
-        raise TypeError(f"expected a FrequencyGate as the model's child `gate`, got {type(gate).__name__}")
+    last = result.checkpoint.with_name(LAST)
+    gate = gate_of(load_checkpoint(last).model.to(device_of(options.accelerator)))
+    if gate is None:
+        raise ValueError(f"{last}: expected a model with a gate in front, got one without")
     sample = folders.train.sample(_MOST_IMAGES, seed=options.seed)
     loader = _loader(sample, options, spec)
     probability = mean_probability(gate, loader)

@@ -201,7 +201,7 @@ def test_collapse() -> None:
 def test_a_model_without_a_gate_is_refused() -> None:
     classifier = gated()
     classifier.model = torch.nn.Sequential()
-    with pytest.raises(AttributeError, match="gate"):
+    with pytest.raises(TypeError, match=r"child `gate` is a FrequencyGate, got Sequential"):
         _ = classifier.gate
 
 
