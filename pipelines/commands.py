@@ -4,7 +4,6 @@ Light to import, so that `--help` is quick: the library is imported when a comma
 """
 
 import json as json_format
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -67,8 +66,7 @@ def stats(
         on_bad_image=on_bad_image,
         progress=progress,
     )
-    if os.environ.get("RANK", "0") == "0":  # the first process speaks for all
-        _write(str(result))
+    _write(str(result))
 
 
 def rank(options: RankOptions) -> None:
@@ -114,9 +112,7 @@ def train(options: TrainOptions) -> None:
     """
     from freqlearn.pipelines.training import train as run
 
-    result = run(options)
-    accuracy = "" if result.accuracy is None else f", validation accuracy {result.accuracy:.2%}"
-    _write(f"{result.checkpoint}: {result.steps} steps{accuracy}")
+    _write(str(run(options)))
 
 
 def recipes() -> None:
@@ -165,7 +161,6 @@ def evaluate(
         progress: Show a progress bar.
     """
     from freqlearn.pipelines.evaluation import evaluate as run
-    from freqlearn.pipelines.sampling import rank_and_world
 
     result = run(
         checkpoint,
@@ -178,8 +173,6 @@ def evaluate(
         on_bad_image=on_bad_image,
         progress=progress,
     )
-    if rank_and_world()[0]:
-        return  # the first process speaks for all
     if json:
         facts = asdict(result)
         _write(json_format.dumps(facts if per_class else {k: v for k, v in facts.items() if k != "per_class"}))
@@ -424,5 +417,5 @@ def _as_json(prediction: Any) -> dict[str, Any]:
 
 
 def _write(line: str) -> None:
-    if is_first_process():
+    if is_first_process():  # it speaks for all
         sys.stdout.write(line + "\n")

@@ -14,7 +14,7 @@ def open_run_data(options: RunOptions) -> DataFolders:
         ImportError: If there are shards, and webdataset is missing.
         ValueError: If there are no images, or their classes do not fit together.
     """
-    if options.train_shards is None and options.data is not None and not _holds_shards(options.data):
+    if options.train_shards is None and options.data is not None and not are_shards(options.data / "train"):
         return open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
     from freqlearn.pipelines.shards import open_shards
 
@@ -28,7 +28,3 @@ def open_run_data(options: RunOptions) -> DataFolders:
         return DataFolders(train, None, None)
     val = open_shards(val_source, classes=options.classes, images=options.val_images, default_classes=train.classes)
     return DataFolders(train, val.relabelled(train.classes), None)
-
-
-def _holds_shards(data: Path) -> bool:
-    return are_shards(data / "train")

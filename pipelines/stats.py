@@ -11,7 +11,7 @@ from typing import Literal
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
-from freqlearn.pipelines.data import UnreadableError
+from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.gloo import started_processes
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.measuring import Measurement, Work, measure_lists
@@ -106,16 +106,13 @@ def stats(
             raise ValueError(f"{output}: expected an existing folder, but {output.parent} is none; create it")
     if sample is not None and sample < 1:
         raise ValueError(f"expected a sample of at least one image, got {sample}")
-    with started_processes():
+    with started_processes(), pointing_to_skip():
         lists = list_sources(data, sample, seed)
         options = f"{spec.to_json()} {version('freqlearn')} {lists.description()}"
         partial = None
         if output is not None and (output.is_file() or not output.exists()):  # nothing goes beside /dev/stdout
             partial = PartialFile(output, digest_of_run(lists.files(), options), rank_and_world()[0])
-        try:
-            measurement = _measured(lists, spec, partial, threads, on_bad_image, progress)
-        except UnreadableError as error:
-            raise ValueError(f"{error}; remove the file, or skip such files: --on-bad-image skip") from error
+        measurement = _measured(lists, spec, partial, threads, on_bad_image, progress)
         statistics = measurement.statistics
         if statistics.images == 0:
             path, why = measurement.skipped[0]

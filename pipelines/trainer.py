@@ -16,7 +16,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, CheckpointFiles
+from freqlearn.pipelines.checkpoint_files import BEST, CheckpointFiles
 from freqlearn.pipelines.divergence import StopOnDivergence
 from freqlearn.pipelines.options import Precision
 from freqlearn.pipelines.processes import chosen_world
@@ -24,8 +24,6 @@ from freqlearn.pipelines.saving import SaveState
 from freqlearn.pipelines.seldom_validation import ValidateLastEpoch
 from freqlearn.pipelines.stopping import Interrupted
 from freqlearn.pipelines.strategies import UnevenDDPStrategy
-
-__all__ = ["BEST", "LAST", "PREVIOUS", "device_of", "make_trainer", "quiet_lightning"]
 
 
 class _ProgressBar(RichProgressBar):
@@ -68,7 +66,7 @@ def make_trainer(
         accumulate: Batches whose gradients make an optimizer step.
         gradient_clip: Longest gradient, by its norm; None for any.
         validate_every: Epochs from one validation to the next; the last epoch has one in any case.
-        checkpoint_steps: Also save last.ckpt after every so many steps; by default every quarter of an hour.
+        checkpoint_steps: Also save last.ckpt after every so many steps, and not only every quarter of an hour.
         callbacks: Further callbacks.
         progress: Whether to show a progress bar.
 

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from freqlearn.pipelines.averaging import AveragedWeights
 from freqlearn.pipelines.bad_image_list import BadImageList
 from freqlearn.pipelines.checkpoint import Header
+from freqlearn.pipelines.checkpoint_files import BEST, LAST
 from freqlearn.pipelines.compiling import compile_errors_explained, compile_network
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.costs import macs_per_image
@@ -28,11 +29,9 @@ from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
 from freqlearn.pipelines.run_data import open_run_data
-from freqlearn.pipelines.starting import CONFIG, Start, check_output, check_same_files, fresh, output_folder, resumed
-from freqlearn.pipelines.trainer import BEST, LAST, make_trainer, quiet_lightning
+from freqlearn.pipelines.starting import Start, check_output, fresh, output_folder, resumed
+from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
-
-__all__ = ["CONFIG", "TrainResult", "check_same_files", "train"]
 
 # Validation inputs are the same in every epoch: so little is kept in memory instead of being decoded again.
 _CACHED_VALIDATION_BYTES = 1 << 28
@@ -61,6 +60,10 @@ class TrainResult:
     steps: int
     images: int
     seconds: float
+
+    def __str__(self) -> str:
+        accuracy = "" if self.accuracy is None else f", validation accuracy {self.accuracy:.2%}"
+        return f"{self.checkpoint}: {self.steps} steps{accuracy}"
 
 
 def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> TrainResult:

@@ -28,8 +28,7 @@ class TwoStages:
     training: TrainResult
 
     def __str__(self) -> str:
-        accuracy = "" if self.training.accuracy is None else f", validation accuracy {self.training.accuracy:.2%}"
-        return f"{self.ranking}\n{self.training.checkpoint}: {self.training.steps} steps{accuracy}"
+        return f"{self.ranking}\n{self.training}"
 
 
 def rank_and_train(options: RankAndTrainOptions, *, callbacks: Sequence[Callback] = ()) -> TwoStages:

@@ -16,8 +16,9 @@ from benchmarks.flowers.variants import SIZES_PX, STD_FLOOR, Variant
 from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.ablation import loss_increase
-from freqlearn.pipelines.bench.networks import macs
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.checkpoint_files import LAST
+from freqlearn.pipelines.costs import macs
 from freqlearn.pipelines.data import ImageDataset
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.importance import Importance
@@ -28,7 +29,6 @@ from freqlearn.pipelines.rank_methods import MODEL
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.ranking import rank
 from freqlearn.pipelines.stats import stats
-from freqlearn.pipelines.trainer import LAST
 from freqlearn.pipelines.training import train
 
 NETWORK = "resnet18"
