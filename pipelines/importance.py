@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.documents import Format
 from freqlearn.indexing import COMPONENTS, NUM_CHANNELS, channel_index, label, split_index
-
-Method = Literal["gate", "energy", "ablation"]
+from freqlearn.pipelines.rank_options import Method
 
 JSON_NAME, CSV_NAME = "importance.json", "importance.csv"
 UNITS: Mapping[str, str] = {"gate": "probability", "energy": "share of variance", "ablation": "loss increase"}

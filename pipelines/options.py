@@ -13,6 +13,14 @@ Augment = Literal["standard", "flip", "none"]
 OnBadImage = Literal["error", "skip"]
 Loader = Literal["native", "dali", "dali-native"]
 
+ABOUT_THE_RUN = frozenset(
+    (
+        *("accelerator", "accumulate", "channels_last", "checkpoint_steps", "compile", "devices", "nodes", "output"),
+        *("precision", "progress", "resume", "sync_batchnorm", "validate_every", "workers"),
+    )
+)
+"""Options that say where and how a run computes, and not what: one that goes on after a stop may have others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:

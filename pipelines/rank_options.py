@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from freqlearn.pipelines.options import OptimizerName, RunOptions, TrainOptions
 
+Method = Literal["gate", "energy", "ablation"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankOptions(RunOptions):
@@ -28,7 +30,7 @@ class RankOptions(RunOptions):
     optimizer: OptimizerName = "adam"
     lr: float = 3e-3
     weight_decay: float = 0.0
-    method: Literal["gate", "energy", "ablation"] = "gate"
+    method: Method = "gate"
     top: int = 24
     ablation_images: int = 1000
 

@@ -25,6 +25,7 @@ from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.importance import JSON_NAME, LOWEST_16, Importance
 from freqlearn.pipelines.inputs import choose_spec, measured_spec, read_spec
+from freqlearn.pipelines.options import ABOUT_THE_RUN
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first
 from freqlearn.pipelines.rank_methods import MODEL, SPEC, by_ablation, by_energy, by_gate
 from freqlearn.pipelines.rank_options import RankOptions
@@ -36,27 +37,7 @@ from freqlearn.spec import InputSpec
 _log = logging.getLogger(__name__)
 
 # What may differ between a run and its continuation.
-_FREE_ON_RESUME = {
-    "accelerator",
-    "ablation_images",
-    "accumulate",
-    "channels_last",
-    "checkpoint_steps",
-    "compile",
-    "devices",
-    "epochs",
-    "max_steps",
-    "nodes",
-    "on_bad_image",
-    "output",
-    "precision",
-    "progress",
-    "resume",
-    "sync_batchnorm",
-    "top",
-    "validate_every",
-    "workers",
-}
+_FREE_ON_RESUME = ABOUT_THE_RUN | {"ablation_images", "epochs", "max_steps", "on_bad_image", "top"}
 
 
 @dataclass(frozen=True, kw_only=True)

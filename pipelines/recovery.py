@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from freqlearn.pipelines import planted
-from freqlearn.pipelines.importance import Method
 from freqlearn.pipelines.rank_methods import SPEC
-from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.rank_options import Method, RankOptions
 from freqlearn.pipelines.ranking import Ranking, rank
 
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -12,50 +12,21 @@ from freqlearn.pipelines.checkpoint import Header, read_header
 from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, check_resumable, newest_state
 from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.inputs import choose_spec, measured_spec
-from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.options import ABOUT_THE_RUN, TrainOptions
 from freqlearn.pipelines.shards import ShardSet
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import Constant
 
 CONFIG = "config.yaml"
 
-# Two runs that differ in one of these are not the same run at a later time. The learning rate is among them because the
-# restored optimizer brings its own. More epochs are allowed: the schedule is then stretched over them. So are other
-# machines: batch_size counts the images of all processes.
-_SAME_ON_RESUME = (
-    "model",
-    "input",
-    "channels",
-    "top",
-    "spec",
-    "size_px",
-    "resize_px",
-    "std_floor",
-    "stage2_stride",
-    "gate",
-    "lambda_",
-    "target_channels",
-    "gate_lr",
-    "temperature",
-    "final_temperature",
-    "augment",
-    "mixup",
-    "cutmix",
-    "batch_size",
-    "accumulate",
-    "optimizer",
-    "lr",
-    "schedule",
-    "weight_decay",
-    "warmup",
-    "gradient_clip",
-    "label_smoothing",
-    "ema",
-    "val_fraction",
-    "stats_images",
-    "seed",
-    "loader",
-)
+# Two runs that differ in any other option are not the same run at a later time, be it the learning rate: the restored
+# optimizer brings its own. More epochs are allowed: the schedule is then stretched over them. So are other machines:
+# batch_size counts the images of all processes; but Lightning's loops count batches, so accumulate must stay. The files
+# may lie elsewhere: their fingerprint says whether they are the same.
+_FREE_ON_RESUME = (ABOUT_THE_RUN - {"accumulate"}) | {
+    *("data", "train_shards", "val_shards", "classes", "train_images", "val_images"),
+    *("epochs", "max_steps", "on_bad_image"),
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +99,9 @@ def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
     header = read_header(state)
     usual = TrainOptions(data=Path()).plain()  # for checkpoints from before an option
     now = options.plain()
-    for name in _SAME_ON_RESUME:
+    for name in now:
+        if name in _FREE_ON_RESUME:
+            continue
         before = header.training.get(name, usual[name])
         if name == "spec" and before and now[name] and _floored(options, choose_spec(options)) == header.spec:
             continue  # the same file, moved: a ranking's folder has another name now
@@ -137,11 +110,11 @@ def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
                 f"{state}: was trained with {name} {before}, and now {name} is {now[name]}; a resumed run keeps its "
                 f"options: use --config {output / CONFIG}"
             )
-    check_same_files(header, folders.train, state)
+    _check_same_files(header, folders.train, state)
     return Start(header, state)
 
 
-def check_same_files(header: Header, files: ClassFolder | ShardSet, checkpoint: Path) -> None:
+def _check_same_files(header: Header, files: ClassFolder | ShardSet, checkpoint: Path) -> None:
     """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
     if header.training.get("fingerprint") != files.fingerprint():
         raise ValueError(

@@ -17,7 +17,7 @@ from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.inputs import read_spec
 from freqlearn.pipelines.networks import default_size_px
-from freqlearn.pipelines.options import TrainOptions
+from freqlearn.pipelines.options import ABOUT_THE_RUN, TrainOptions
 from freqlearn.pipelines.rank_methods import SPEC
 from freqlearn.pipelines.run_data import open_run_data
 from freqlearn.pipelines.sweep_points import Point
@@ -27,12 +27,6 @@ from freqlearn.pipelines.workflow_options import SweepOptions
 
 POINT = "point.json"
 """In a finished training's folder: what came of it."""
-
-# These change how fast a point is trained, and not what comes of it.
-_FREE = {
-    *("accelerator", "accumulate", "channels_last", "checkpoint_steps", "compile", "devices", "nodes", "output"),
-    *("precision", "progress", "resume", "sync_batchnorm", "validate_every", "workers"),
-}
 
 _log = logging.getLogger(__name__)
 
@@ -169,4 +163,4 @@ class _LastValidation(Callback):
 
 
 def _plain(training: TrainOptions) -> dict[str, Any]:
-    return {name: value for name, value in training.plain().items() if name not in _FREE}
+    return {name: value for name, value in training.plain().items() if name not in ABOUT_THE_RUN}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from freqlearn.pipelines.options import NetworkName, RunOptions, TrainOptions
-from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.rank_options import Method, RankOptions
 
 RANK, TRAIN = "rank", "train"
 """Folders of the two stages."""
@@ -36,7 +36,7 @@ class RankAndTrainOptions(RunOptions):
     """
 
     top: int = 24
-    method: Literal["gate", "energy", "ablation"] = "gate"
+    method: Method = "gate"
     keep_gate: bool = False
     stage2_stride: Literal[1, 2] = 2
     rank_model: NetworkName | None = None

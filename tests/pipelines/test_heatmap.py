@@ -13,7 +13,8 @@ from PIL import Image
 
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import heatmap
-from freqlearn.pipelines.importance import Importance, Method
+from freqlearn.pipelines.importance import Importance
+from freqlearn.pipelines.rank_options import Method
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from PIL import Image
 
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import planted
-from freqlearn.pipelines.importance import Importance, Method
-from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.importance import Importance
+from freqlearn.pipelines.rank_options import Method, RankOptions
 from freqlearn.pipelines.ranking import rank
 from freqlearn.pipelines.recovery import Recovery, recover, summary
 from freqlearn.pipelines.stats import stats
