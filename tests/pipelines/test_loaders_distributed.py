@@ -1,14 +1,9 @@
 """Two processes that train together, over gloo, as torchrun would start them."""
 
-import json
-import multiprocessing
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import torch
-from torch import distributed
+from process_group import in_processes
 
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
@@ -44,47 +39,24 @@ def resumed(root: Path, state: dict[str, Any]) -> Batches:
     return [plain(batch) for batch in loader]
 
 
-def in_two_processes(folder: Path, work: Callable[[], Any]) -> list[Any]:
-    """What `work` gives in each of two processes of one group."""
-    context = multiprocessing.get_context("fork")
-    folder.mkdir()
-
-    def run(rank: int) -> None:
-        torch.set_num_threads(1)
-        store = (folder / "store").as_uri()
-        distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-        (folder / f"{rank}.json").write_text(json.dumps(work()))
-        distributed.destroy_process_group()
-
-    processes = [context.Process(target=run, args=(rank,)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        process.kill()  # only if it hangs
-    assert [process.exitcode for process in processes] == [0, 0]
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
-
-
 def flat(batches: Batches) -> list[tuple[int, float]]:
     return [sample for labels, sums in batches for sample in zip(labels, sums, strict=True)]
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_two_processes_share_an_epoch_and_go_on_with_it(two_classes: Path, tmp_path: Path) -> None:
     root = two_classes / "train"
     alone = make(root)
     alone.set_epoch(1)
     expected = flat([plain(batch) for batch in alone])  # 24 samples in the order of the second epoch
 
-    first = in_two_processes(tmp_path / "first", lambda: interrupted(root))
+    first = in_processes(tmp_path / "first", lambda: interrupted(root))
     (batches_0, state), (batches_1, other_state) = first
     assert state == other_state
     assert (state["epoch"], state["samples"]) == (1, 12)
     assert flat(batches_0) == expected[0:12:2]
     assert flat(batches_1) == expected[1:12:2]
 
-    rest = in_two_processes(tmp_path / "rest", lambda: resumed(root, state))
+    rest = in_processes(tmp_path / "rest", lambda: resumed(root, state))
     assert flat(rest[0]) == expected[12::2]
     assert flat(rest[1]) == expected[13::2]
     assert flat(resumed(root, state)) == expected[12:], "one process goes on where two stopped"

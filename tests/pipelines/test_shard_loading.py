@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import pickle
 import shutil
 import tarfile
@@ -7,8 +6,8 @@ from collections import Counter
 
 import pytest
 import torch
+from process_group import in_processes
 from shard_files import CLASSES, picture, sample, write_shard, write_shards
-from torch import distributed
 
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
@@ -188,27 +187,6 @@ def test_states_of_others_are_refused(folder, tmp_path):
             loader(folder).load_state_dict({**state, "cut": cut})
 
 
-def in_processes(folder, world, work):
-    """What `work` gives in each of several processes of one group."""
-    context = multiprocessing.get_context("fork")
-    folder.mkdir()
-
-    def one(rank):
-        torch.set_num_threads(1)
-        distributed.init_process_group("gloo", init_method=(folder / "store").as_uri(), rank=rank, world_size=world)
-        (folder / f"{rank}.json").write_text(json.dumps(work()))
-        distributed.destroy_process_group()
-
-    processes = [context.Process(target=one, args=(rank,)) for rank in range(world)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        process.kill()  # only if it hangs
-    assert [process.exitcode for process in processes] == [0] * world
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
-
-
 def train_and_evaluate(data, workers):
     """Training batches, what is left of them after two and a resume, and evaluation batches."""
     made = loader(data, num_workers=workers)
@@ -224,13 +202,12 @@ def train_and_evaluate(data, workers):
     return [whole, begun + run(resumed), run(evaluation), len(made), len(evaluation), state]
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 @pytest.mark.parametrize("shards", ["five", "one"])
 def test_two_processes(folder, tmp_path, evaluated, shards):
     data = folder
     if shards == "one":  # fewer than processes, and than workers
         data = write_shards(tmp_path / "one", [50])
-    work = in_processes(tmp_path / "work", 2, lambda: train_and_evaluate(str(data), 2 if shards == "one" else 0))
+    work = in_processes(tmp_path / "work", lambda: train_and_evaluate(str(data), 2 if shards == "one" else 0))
     (whole_0, again_0, evaluation_0, length_0, counted_0, state_0), other = work
     whole_1, again_1, evaluation_1, length_1, counted_1, state_1 = other
     assert len(whole_0) == len(whole_1) == length_0 == length_1 == 6
@@ -250,9 +227,8 @@ def test_two_processes(folder, tmp_path, evaluated, shards):
     assert not rest & samples(whole_0[:2] + whole_1[:2])
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_several_processes_with_shards_of_unknown_size(pipes, tmp_path, evaluated):
-    work = in_processes(tmp_path / "work", 2, lambda: train_and_evaluate(pipes, 0))
+    work = in_processes(tmp_path / "work", lambda: train_and_evaluate(pipes, 0))
     assert [len(one[0]) for one in work] == [6, 6]
     assert all(one[0] == one[1] for one in work)
     assert samples(work[0][2] + work[1][2]) == evaluated
@@ -329,8 +305,9 @@ def test_a_shard_that_breaks_off_is_named(folder, tmp_path):
 def test_other_transforms_work_sample_by_sample(folder):
     rgb = InputSpec.preset("imagenet-rgb")
     made = make_loader(folder, rgb, batch_size=25, shuffle=False, num_workers=0)
-    shapes = [tuple(images.shape) for images, _ in made]
-    assert shapes == [(25, 3, 224, 224)] * 2
+    transform = presets.classification_eval(rgb)
+    expected = torch.stack([transform(picture(number)) for number in range(50)])
+    assert torch.equal(torch.cat([images for images, _ in made]), expected)
 
 
 def test_workers_fit_the_streams(folder, pipes, caplog):

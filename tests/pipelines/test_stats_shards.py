@@ -1,13 +1,12 @@
 """Statistics of tar shards, and by several processes: the same bits for any number of them."""
 
-import json
 import multiprocessing
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from process_group import in_processes
 from shard_files import picture, sample, write_shard, write_shards
 from torch import distributed
 
@@ -29,27 +28,6 @@ def folder(tmp_path_factory):
 
 def measured(data, output=None, **options) -> Stats:
     return stats(data, output, size_px=32, resize_px="none", progress=False, **options)
-
-
-def in_processes(folder: Path, world: int, work) -> list[str]:
-    """What `work` gives in each of several processes of one group, as text."""
-    context = multiprocessing.get_context("fork")
-    folder.mkdir()
-
-    def one(rank: int) -> None:
-        torch.set_num_threads(1)
-        distributed.init_process_group("gloo", init_method=(folder / "store").as_uri(), rank=rank, world_size=world)
-        (folder / f"{rank}.txt").write_text(work())
-        distributed.destroy_process_group()
-
-    processes = [context.Process(target=one, args=(rank,)) for rank in range(world)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        process.kill()  # only if it hangs
-    assert [process.exitcode for process in processes] == [0] * world
-    return [(folder / f"{rank}.txt").read_text() for rank in range(world)]
 
 
 def test_all_samples_are_measured(folder):
@@ -74,10 +52,10 @@ def test_processes_and_threads_change_no_bit(folder, two_classes, tmp_path, monk
         output = tmp_path / f"{world}.json"
         work = in_processes(
             tmp_path / f"work{world}",
-            world,
-            lambda output=output: json.dumps(measured(data, output, threads=2).statistics.to_dict()),
+            lambda output=output: measured(data, output, threads=2).statistics.to_dict(),
+            world=world,
         )
-        assert [json.loads(found) for found in work] == [alone.statistics.to_dict()] * world, "all know the result"
+        assert work == [alone.statistics.to_dict()] * world, "all know the result"
         assert output.read_bytes() == (tmp_path / "1.json").read_bytes()
     assert not list(tmp_path.glob("*.partial*"))
 
@@ -100,8 +78,8 @@ def test_skipped_samples_of_all_processes_are_listed(folder, tmp_path):
         measured(data)
     expected = [f"{data}/x0.tar/bad.jpg", f"{data}/x1.tar/bad.jpg"]
     assert [name for name, _ in measured(data, on_bad_image="skip").skipped] == expected
-    work = in_processes(tmp_path / "work", 2, lambda: json.dumps(measured(data, on_bad_image="skip").skipped))
-    assert [[name for name, _ in json.loads(found)] for found in work] == [expected] * 2
+    work = in_processes(tmp_path / "work", lambda: measured(data, on_bad_image="skip").skipped)
+    assert [[name for name, _ in found] for found in work] == [expected] * 2
 
 
 def test_a_damaged_shard_is_an_error_even_where_images_are_skipped(folder, tmp_path):
