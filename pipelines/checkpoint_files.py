@@ -94,11 +94,11 @@ def check_sound(path: Path) -> None:
     if "optimizer_states" not in data or "loops" not in data:
         raise CheckpointError(f"{path}: holds a model only, and not the state of its training")
     # torch.load does not look at checksums: a flipped bit in a weight goes unnoticed.
-    with zipfile.ZipFile(path) as archive:
-        try:
+    try:
+        with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-        except (OSError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{path}: damaged: {error}") from error
+    except Exception as error:  # zipfile too: of a damaged header NotImplementedError, UnicodeDecodeError, ...
+        raise CheckpointError(f"{path}: damaged: {error}") from error
     if damaged is not None:
         raise CheckpointError(f"{path}: damaged: the checksum of {damaged} is wrong")
 

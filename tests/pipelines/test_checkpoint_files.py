@@ -103,6 +103,25 @@ def test_two_damaged_states_are_an_error(run_folder: Path, damage: Callable[[Pat
         newest_state(run_folder)
 
 
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_whatever_damage_leads_to_is_one_error(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / LAST
+    state = {"state_dict": {"weight": torch.zeros(4, 4)}, "optimizer_states": [{}], "loops": {"fit_loop": {"n": 1}}}
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    draw, refused = random.Random(0), 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            checkpoint_files.check_sound(path)
+        except CheckpointError as error:
+            assert str(error).startswith(f"{path}: ")
+            refused += 1
+    assert refused >= 200, "most bits matter"
+
+
 def test_run_goes_on_from_the_state_before(
     options: Options, training_spec: Path, finished: Path, run_folder: Path
 ) -> None:
