@@ -29,7 +29,8 @@ class SaveState(Checkpoint):
 
     There are three moments at which the state is whole, and it is saved at no other:
 
-    - after an optimizer step in the middle of an epoch: every `every_steps`, or else after a quarter of an hour;
+    - after an optimizer step in the middle of an epoch: every `every_steps`, after a quarter of an hour, and after the
+      last one that the trainer is to take;
     - before an epoch's validation, which a resumed run does from its beginning;
     - after an epoch.
 
@@ -45,7 +46,7 @@ class SaveState(Checkpoint):
         Args:
             folder: Where last.ckpt goes; None saves nothing, and only stops.
             every_steps: Optimizer steps from one save to the next in an epoch.
-            every_seconds: Seconds from one save to the next, where there is no `every_steps`.
+            every_seconds: Longest time from one save to the next, in seconds.
         """
         super().__init__()
         self.folder = folder
@@ -86,7 +87,7 @@ class SaveState(Checkpoint):
         due = self._agree(trainer)
         if trainer.is_last_batch:
             return  # the rest of the epoch follows at once: validation, and what the module does at its end
-        if due or self._stop:
+        if due or self._stop or _breaks_off(trainer):
             self._save(trainer)
         self._stop_if_agreed(trainer)
 
@@ -107,9 +108,10 @@ class SaveState(Checkpoint):
         self._stop_here(trainer, self._signals.requested)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save an epoch that is over."""
+        """Save an epoch that is over; one that the last step has broken off was saved where it can be gone on with."""
         self._agree(trainer)
-        self._save(trainer)
+        if not _breaks_off(trainer):
+            self._save(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop if asked to at the end of the epoch before, whose metrics have been logged now."""
@@ -141,10 +143,9 @@ class SaveState(Checkpoint):
 
     def _agree(self, trainer: L.Trainer) -> bool:
         """Whether any process finds that it is time to save. Notes whether any was asked to stop."""
-        if self.every_steps is not None:
-            due = trainer.global_step % self.every_steps == 0
-        else:
-            due = time.monotonic() - self._saved_time >= self.every_seconds
+        due = time.monotonic() - self._saved_time >= self.every_seconds
+        if self.every_steps is not None and trainer.global_step % self.every_steps == 0:
+            due = True
         stop = int(self._signals.requested)
         if trainer.world_size > 1:
             flags = torch.tensor([int(due), stop], device=trainer.strategy.root_device)
@@ -180,6 +181,11 @@ class SaveState(Checkpoint):
         if stop is Stop.INTERRUPT:
             raise Interrupted(what)
         raise Preempted(what)
+
+
+def _breaks_off(trainer: L.Trainer) -> bool:
+    """Whether `max_steps` ends the training here, in the middle of an epoch."""
+    return trainer.global_step == trainer.max_steps and not trainer.is_last_batch
 
 
 def _started_by_lightning(trainer: L.Trainer) -> bool:

@@ -182,6 +182,13 @@ def test_max_steps(options: Options, tmp_path: Path) -> None:
     assert train(options(output=tmp_path / "run", max_steps=4)).steps == 4
 
 
+def test_a_run_that_max_steps_stopped_goes_on(options: Options, tmp_path: Path) -> None:
+    stopped = options(output=tmp_path / "run", max_steps=4)
+    train(stopped)  # in the middle of the second of three epochs
+    assert train(replace(stopped, resume=True)).steps == 4
+    assert train(replace(stopped, max_steps=None, resume=True)).steps == 9
+
+
 def test_folder_of_classes_is_split(options: Options, two_classes: Path, tmp_path: Path) -> None:
     result = train(options(data=two_classes / "train", output=tmp_path / "run", max_steps=2))
     held_out = read_header(result.checkpoint).held_out
