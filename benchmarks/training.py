@@ -3,7 +3,6 @@
     python -m benchmarks.training [FOLDER] [--rounds 5] [--steps 4] [--batch-size 32] [--workers 1] [--device auto]
 
 FOLDER holds CLASS/IMAGE.jpg, by default $FREQLEARN_DATA/flowers/train. On a GPU: ResNet-50 at full size, RGB 224 px and
-FOLDER holds CLASS/IMAGE.jpg, by default $FREQLEARN_DATA/flowers/train. On a GPU: ResNet-50 at full size, RGB 224 px and
 448 px for frequency channels, both strides of the second stage, bf16. On a CPU: ResNet-18 at the sizes of
 docs/results.md, float32. Both channels_last, with SGD. All take their turn in every round; workers run already, files
 are in the cache of the system. "Without the loader" trains on one batch again and again.
