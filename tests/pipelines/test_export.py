@@ -85,11 +85,9 @@ def gated(write_checkpoint: Callable[..., Path]) -> Path:
 @pytest.mark.parametrize(
     ("network", "spec", "options", "top"),
     [
-        pytest.param("small", DCT, {}, None, id="small"),
         pytest.param("small", DCT, {"gate": True}, None, id="small dynamic"),
         pytest.param("small", DCT, {"gate": True}, 5, id="small static"),
         pytest.param("resnet18", DCT, {"stage2_stride": 1}, None, id="resnet18 stride 1"),
-        pytest.param("resnet18", DCT, {}, None, id="resnet18"),
         pytest.param("mobilenet_v2", DCT, {"gate": True}, 3, id="mobilenet_v2 static"),
         pytest.param("resnet18", RGB, {}, None, id="resnet18 rgb"),
     ],
