@@ -51,29 +51,31 @@ COMMANDS: dict[str, Command] = {
     ),
     "train": Command(
         "train a classifier on a folder of images",
-        "freqlearn.pipelines.commands:train",
+        "freqlearn.pipelines.model_commands:train",
         options="freqlearn.pipelines.options:TrainOptions",
     ),
     "recipes": Command(
         "the recipes that train --config knows, and their costs",
-        "freqlearn.pipelines.commands:recipes",
+        "freqlearn.pipelines.model_commands:recipes",
     ),
     "evaluate": Command(
         "evaluate a checkpoint on a folder of images",
-        "freqlearn.pipelines.commands:evaluate",
+        "freqlearn.pipelines.model_commands:evaluate",
         positional=("checkpoint",),
     ),
     "predict": Command(
         "name the likeliest classes of image files",
-        "freqlearn.pipelines.commands:predict",
+        "freqlearn.pipelines.model_commands:predict",
         positional=("checkpoint", "files"),
     ),
     "export": Command(
         "export a checkpoint to ONNX or torch.export, and compare the two",
-        "freqlearn.pipelines.commands:export",
+        "freqlearn.pipelines.model_commands:export",
         positional=("checkpoint",),
     ),
-    "info": Command("what the headers of JPEG files hold", "freqlearn.pipelines.commands:info", positional=("files",)),
+    "info": Command(
+        "what the headers of JPEG files hold", "freqlearn.pipelines.model_commands:info", positional=("files",)
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",

@@ -1,6 +1,7 @@
 """Which of several processes that run together speaks for all. Light to import."""
 
 import os
+import sys
 
 
 class FailedElsewhere(RuntimeError):
@@ -16,3 +17,9 @@ def is_first_process() -> bool:
         if name in os.environ:
             return os.environ[name] == "0"
     return all(os.environ.get(name, "0") == "0" for name in ("NODE_RANK", "LOCAL_RANK"))
+
+
+def say(line: str) -> None:
+    """Print a line of a command's result, in the first process only."""
+    if is_first_process():
+        sys.stdout.write(line + "\n")

@@ -16,7 +16,7 @@ import torch
 
 # Forked from a process that has imported everything: a second each instead of five.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["stopped_runs", "freqlearn.pipelines.training", "freqlearn.pipelines.commands"])
+_CONTEXT.set_forkserver_preload(["stopped_runs", "freqlearn.pipelines.training", "freqlearn.pipelines.model_commands"])
 
 Moment = tuple[str, int]
 """("step", n): when n optimizer steps are done and the next begins; ("validation", n): in that of epoch n;
