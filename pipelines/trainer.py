@@ -13,10 +13,11 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from freqlearn.pipelines.checkpoint_files import BEST, CheckpointFiles
+from freqlearn.pipelines.best_checkpoint import BestCheckpoint
+from freqlearn.pipelines.checkpoint_files import CheckpointFiles
 from freqlearn.pipelines.divergence import StopOnDivergence
 from freqlearn.pipelines.options import Precision
 from freqlearn.pipelines.processes import chosen_world
@@ -81,17 +82,7 @@ def make_trainer(
         loggers = [csv, TensorBoardLogger(output, name="logs", version=csv.version)]
         if monitor is not None:
             # Before last.ckpt, so that last.ckpt records this epoch's best score too.
-            all_callbacks.append(
-                ModelCheckpoint(
-                    output,
-                    filename=Path(BEST).stem,
-                    monitor=monitor,
-                    mode="max",
-                    save_weights_only=True,
-                    save_on_train_epoch_end=False,  # after a validation: there is none in some epochs
-                    enable_version_counter=False,
-                )
-            )
+            all_callbacks.append(BestCheckpoint(output, monitor=monitor))
         all_callbacks.append(LearningRateMonitor(logging_interval="epoch"))
     all_callbacks.append(SaveState(output, every_steps=checkpoint_steps))
     if progress:
@@ -179,7 +170,6 @@ _NOISE = (
     r".*Total length of `list` across ranks is zero.*",  # no validation files
     r".*could not find the monitored key.*",  # the epoch whose validation was interrupted
     r".*Checkpoint directory .* exists and is not empty.*",  # train() refuses that unless it resumes
-    r".*The dirpath has changed.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )
 
