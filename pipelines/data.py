@@ -148,7 +148,7 @@ class EncodedDataset(SeededDataset):
         self.transform = transform
 
     def encoded(self, index: int) -> tuple[str | Path | bytes, Any]:
-        """Path or bytes of the file at `index`, and its label."""
+        """Path or bytes of the file at `index`, and its label; subclasses have it."""
         raise NotImplementedError(f"{type(self).__name__} does not say where its files are")
 
     def sample(self, index: int) -> tuple[torch.Tensor, Any]:

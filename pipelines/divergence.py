@@ -15,7 +15,11 @@ class StopOnDivergence(Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the loss now and then, and at the end of every epoch."""
+        """Look at the loss now and then, and at the end of every epoch.
+
+        Raises:
+            ValueError: If it is no number.
+        """
         if trainer.global_step % self._EVERY_STEPS and not trainer.is_last_batch:
             return
         if not torch.isfinite(outputs["loss"]):

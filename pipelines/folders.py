@@ -67,6 +67,9 @@ class ClassFolder:
 
         Returns:
             What remains, and what is held out.
+
+        Raises:
+            ValueError: If the fraction is out of range.
         """
         if not 0 <= fraction < 1:
             raise ValueError(f"the held-out fraction must be at least 0 and below 1, got {fraction}")
@@ -142,6 +145,10 @@ def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> 
         data: A folder with train/ (and val/), or with class folders.
         val_fraction: Share of every class to hold out where there is no val/; 0 trains without validation.
         seed: Chooses what is held out.
+
+    Raises:
+        OSError: If a folder cannot be read.
+        ValueError: If there are no images, validation has a class that training lacks, or nothing can be held out.
     """
     data = Path(data)
     if (data / "train").is_dir():

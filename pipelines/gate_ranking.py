@@ -73,7 +73,11 @@ class GatedClassifier(Classifier):
 
     @property
     def gate(self) -> FrequencyGate:
-        """The gate."""
+        """The gate.
+
+        Raises:
+            TypeError: If the model has none.
+        """
         gate = gate_of(self.model)
         if gate is None:
             raise TypeError(f"expected a model whose child `gate` is a FrequencyGate, got {type(self.model).__name__}")

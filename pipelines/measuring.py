@@ -108,6 +108,10 @@ def measure_lists(
 
     Yields:
         What has been measured of a list, after each file and at its end.
+
+    Raises:
+        UnreadableError: As `measure`.
+        ValueError: If there is to be no thread.
     """
     count = available_cores() if threads is None else threads
     if count < 1:

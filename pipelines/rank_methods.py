@@ -49,7 +49,11 @@ def by_energy(options: RankOptions, folders: DataFolders, variance: NDArray[np.f
 
 
 def by_gate(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
-    """Train a gate in front of the network, then take each switch's mean probability over the training images."""
+    """Train a gate in front of the network, then take each switch's mean probability over the training images.
+
+    Raises:
+        GateCollapseError: If the gate has switched everything off.
+    """
     gated = _GateFacts()
     result = _train(options, [gated, *callbacks], gate=True)
     # What was saved, and not what was trained: where weights are averaged, their average.
@@ -114,7 +118,11 @@ def _warn_of_doubt(probability: torch.Tensor, options: RankOptions) -> None:
 
 
 def by_ablation(options: RankOptions, folders: DataFolders, spec: InputSpec, callbacks: Sequence[Callback]) -> Measured:
-    """Train the network on all channels, then take each of them away in turn."""
+    """Train the network on all channels, then take each of them away in turn.
+
+    Raises:
+        ValueError: If there are no validation files.
+    """
     if folders.val is None:
         raise ValueError("ablation measures the loss on validation files, and there are none")
     result = _train(options, callbacks)

@@ -65,7 +65,11 @@ class Cost:
 
     @classmethod
     def of(cls, file: Path) -> "Cost":
-        """Read the first line of an input file."""
+        """Read the first line of an input file.
+
+        Raises:
+            ValueError: If it says no costs.
+        """
         with file.open(encoding="utf-8") as lines:
             first = next(lines, "")
         if not (found := _COST.match(first)):

@@ -90,7 +90,11 @@ class Division:
     buffer: int = BUFFER
 
     def streams_a_process(self, world: int) -> int:
-        """As many streams as shards allow, so that few of them begin within a shard that has to be read to there."""
+        """As many streams as shards allow, so that few of them begin within a shard that has to be read to there.
+
+        Raises:
+            ValueError: If there are fewer shards than processes, and their sizes are not known.
+        """
         if self.shards.random_access:
             return _STREAMS[0]
         fitting = [number for number in _STREAMS if number * world <= len(self.shards.urls)]

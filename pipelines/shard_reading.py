@@ -105,7 +105,11 @@ def count_samples(url: str) -> int:
 
 
 def enters_anywhere(url: str) -> bool:
-    """Whether reading can begin at any sample: with uncompressed local files."""
+    """Whether reading can begin at any sample: with uncompressed local files.
+
+    Raises:
+        SampleError: If a local file is missing or may not be read.
+    """
     if not is_local(url):
         return False
     path = _path(url)
