@@ -11,6 +11,8 @@ from freqlearn.pipelines.cli import main
 
 Command = Callable[..., list[str]]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def command(training_spec: Path, two_classes: Path) -> Command:

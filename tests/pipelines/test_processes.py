@@ -1,4 +1,4 @@
-"""Several processes that train together, started by torchrun and by Lightning."""
+"""Several processes that train together, started by Lightning; test_torchrun.py has those that torchrun starts."""
 
 import os
 import shutil
@@ -60,9 +60,8 @@ def run(command: list[str], options: TrainOptions, folder: Path) -> subprocess.C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["torchrun", "Lightning"])
 def test_two_processes_make_the_steps_of_one(
-    options: Callable[..., TrainOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
+    options: Callable[..., TrainOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def linear(spec: networks.InputSpec, num_classes: int) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(spec.in_channels * spec.map_size**2, num_classes))
@@ -70,9 +69,7 @@ def test_two_processes_make_the_steps_of_one(
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     usual = {"optimizer": "sgd", "lr": 0.05, "epochs": 2, "gradient_clip": 1.0, "accumulate": 2, "ema": 0.5}
-    two = options(output=tmp_path / "two", devices=2 if launcher == "Lightning" else None, **usual)
-    command = [sys.executable, str(script)] if launcher == "Lightning" else [*TORCHRUN, str(script)]
-    done = run(command, two, tmp_path)
+    done = run([sys.executable, str(script)], options(output=tmp_path / "two", devices=2, **usual), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'two' / 'best.ckpt'}: 6 steps, validation accuracy {done.stdout[-8:]}", (
         done.stdout

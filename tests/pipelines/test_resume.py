@@ -16,6 +16,8 @@ RANDOM = ["--mixup=0.4", "--gate"]
 
 Command = Callable[..., list[str]]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def command(training_spec: Path, two_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
@@ -28,9 +30,10 @@ def command(training_spec: Path, two_classes: Path, tmp_path_factory: pytest.Tem
         "shards": [f"--data={shards}"],
         "pipe": [
             f"--train-shards=pipe:cat {shards}/train/{{00..02}}.tar",
-            f"--val-shards={shards}/val/{{00..01}}.tar",
+            f"--val-shards=pipe:cat {shards}/val/{{00..01}}.tar",
             f"--classes={shards}/train/classes.txt",
             "--train-images=24",
+            "--val-images=10",
         ],
     }
 
@@ -94,7 +97,8 @@ def test_killed_run_resumes_bit_by_bit(
     more: list[str],
     source: str,
 ) -> None:
-    expected = uninterrupted(*more, source=source)
+    # How often the state is saved changes nothing, so runs that differ in that alone share one.
+    expected = uninterrupted(*(word for word in more if "--checkpoint-steps" not in word), source=source)
     output = tmp_path / "run"
     argv = command(output, *more, source=source)
     assert run(argv, signals={moment: signal.SIGKILL}, stderr=tmp_path / "err") == -signal.SIGKILL

@@ -1,14 +1,12 @@
-"""Trainings on tar shards: from the command line, killed and resumed, and by two processes."""
+"""Trainings on tar shards from the command line; test_resume.py kills and resumes them."""
 
 import io
 import json
-import signal
 import tarfile
 from pathlib import Path
 
 import pytest
 import webdataset
-from stopped_runs import assert_same, read_state, run, seed_everything
 
 from freqlearn.pipelines.cli import main
 
@@ -40,23 +38,6 @@ def spec(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(output: Path, spec: Path, *more: str) -> list[str]:
     usual = ["--model=small", "--accelerator=cpu", "--no-progress", "--channels=24", "--batch-size=4", "--lr=1e-2"]
     return ["train", *usual, f"--spec={spec}", f"--output={output}", *more]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("source", ["files", "pipes"])
-def test_killed_run_resumes_bit_by_bit(shards: Path, spec: Path, tmp_path: Path, source: str) -> None:
-    data = [f"--data={shards}"]
-    if source == "pipes":
-        data = [f"--train-shards=pipe:cat {shards}/train/{{0..2}}.tar", f"--val-shards=pipe:cat {shards}/val/0.tar"]
-        data += [f"--classes={shards}/classes.txt", "--train-images=24", "--val-images=10"]
-    more = [*data, "--epochs=2", "--workers=2", "--mixup=0.4", "--gate", "--checkpoint-steps=2"]
-    seed_everything(0)
-    assert main(command(tmp_path / "whole", spec, *more)) == 0
-    killed = command(tmp_path / "killed", spec, *more)
-    assert run(killed, signals={("step", 9): signal.SIGKILL}, stderr=tmp_path / "err") == -signal.SIGKILL
-    seed_everything(1)
-    assert main([*killed, "--resume"]) == 0
-    assert_same(read_state(tmp_path / "killed"), read_state(tmp_path / "whole"))
 
 
 def test_trains_and_evaluates(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
