@@ -1,5 +1,6 @@
 """Mean probability of each switch over the images that went by."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -57,6 +58,16 @@ class RunningImportance:
         self.images.add_(probability.shape[0])
         # A running mean instead of sum / count: the sum of a million images would lose float32's last digits.
         self.mean.lerp_(probability.mean(dim=0), probability.shape[0] / self.images)
+
+    def state(self) -> dict[str, Tensor | bool]:
+        """All of it, copied to the CPU; more than a state dict has, which does not tell training from evaluation."""
+        return {"mean": self.mean.cpu().clone(), "images": self.images.cpu().clone(), "training": self.training}
+
+    def set_state(self, state: Mapping[str, Tensor | bool]) -> None:
+        """Go on counting where `state` was called."""
+        self.mean.copy_(torch.as_tensor(state["mean"]))
+        self.images.copy_(torch.as_tensor(state["images"]))
+        self.training = bool(state["training"])
 
     def own_mean(self) -> Tensor:
         """Return the mean over this process's images, (C,) float32, a copy; RuntimeError if there are none."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, Self, overload
 
 import torch
@@ -200,6 +201,18 @@ class FrequencyGate(nn.Module):
     def reset_importance(self) -> None:
         """Start counting afresh, for instance before a ranking pass over an evaluation set."""
         self._running.reset()
+
+    def counting_state(self) -> dict[str, Tensor | bool]:
+        """What this process has counted for ``importance``, and in which mode, for ``set_counting_state``.
+
+        For a training that is to go on exactly: each process has counted other images, and the state dict of one of
+        them is what checkpoints hold.
+        """
+        return self._running.state()
+
+    def set_counting_state(self, state: Mapping[str, Tensor | bool]) -> None:
+        """Go on counting where ``counting_state`` was called."""
+        self._running.set_state(state)
 
     @property
     def images_counted(self) -> float:

@@ -1,4 +1,4 @@
-"""What a process has beside the weights: the states of its random generators and of its metrics."""
+"""What a process has beside the weights: the states of its random generators, of its metrics and of its gates."""
 
 import random
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 from torchmetrics import Metric
+
+from freqlearn.models import FrequencyGate
 
 
 def random_state() -> dict[str, Any]:
@@ -51,6 +53,18 @@ def set_metric_states(module: nn.Module, states: dict[str, dict[str, Any]]) -> N
             for state, value in states[name].items():
                 setattr(metric, state, _moved(value, metric.device))
             metric._update_count = max(metric._update_count, 1)  # it has counted: computing it needs no warning
+
+
+def gate_states(module: nn.Module) -> dict[str, dict[str, Any]]:
+    """What the gates in a module have counted in this process, by their names."""
+    return {name: gate.counting_state() for name, gate in module.named_modules() if isinstance(gate, FrequencyGate)}
+
+
+def set_gate_states(module: nn.Module, states: dict[str, dict[str, Any]]) -> None:
+    """Let gates go on counting where `gate_states` found them."""
+    for name, gate in module.named_modules():
+        if isinstance(gate, FrequencyGate) and name in states:
+            gate.set_counting_state(states[name])
 
 
 def _moved(value: torch.Tensor | list[torch.Tensor], device: torch.device) -> torch.Tensor | list[torch.Tensor]:

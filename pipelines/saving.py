@@ -12,7 +12,14 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from freqlearn.pipelines.checkpoint_files import LAST, remove_leftovers
 from freqlearn.pipelines.preemption import Preempted
-from freqlearn.pipelines.process_state import metric_states, random_state, set_metric_states, set_random_state
+from freqlearn.pipelines.process_state import (
+    gate_states,
+    metric_states,
+    random_state,
+    set_gate_states,
+    set_metric_states,
+    set_random_state,
+)
 from freqlearn.pipelines.stopping import Interrupted, Stop, StopSignals
 
 EVERY_SECONDS = 15 * 60
@@ -73,6 +80,7 @@ class SaveState(Checkpoint):
         if self._processes is not None and len(self._processes) == trainer.world_size:
             own = self._processes[trainer.global_rank]
             set_metric_states(pl_module, own["metrics"])
+            set_gate_states(pl_module, own.get("gates", {}))
             set_random_state(own["random"])
         self._processes = None
         self._signals.take()
@@ -132,7 +140,7 @@ class SaveState(Checkpoint):
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add what each process has of its own."""
-        own = {"random": random_state(), "metrics": metric_states(pl_module)}
+        own = {"random": random_state(), "metrics": metric_states(pl_module), "gates": gate_states(pl_module)}
         checkpoint[PROCESSES_KEY] = _gathered(own, trainer)
         if self._validation_is_due:
             _begin_validation(checkpoint["loops"]["fit_loop"])

@@ -17,12 +17,20 @@ from stopped_runs import assert_same, read_state
 from torchmetrics import SumMetric
 
 from freqlearn import atomic
+from freqlearn.models import FrequencyGate
 from freqlearn.pipelines import checkpoint_files
 from freqlearn.pipelines.checkpoint import CheckpointError
 from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, CheckpointFiles, newest_state
 from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.options import TrainOptions
-from freqlearn.pipelines.process_state import metric_states, random_state, set_metric_states, set_random_state
+from freqlearn.pipelines.process_state import (
+    gate_states,
+    metric_states,
+    random_state,
+    set_gate_states,
+    set_metric_states,
+    set_random_state,
+)
 from freqlearn.pipelines.training import train
 
 Options = Callable[..., TrainOptions]
@@ -253,6 +261,19 @@ def test_metrics_go_on_counting() -> None:
     other["counted"].update(4.0)
     assert float(other["counted"].compute()) == 7.0
     assert not other["fresh"].update_called
+
+
+def test_gates_go_on_counting() -> None:
+    module = torch.nn.ModuleDict({"gate": FrequencyGate(4)})
+    module["gate"].eval()(torch.randn(3, 4, 2, 2))
+    other = torch.nn.ModuleDict({"gate": FrequencyGate(4)})
+    other.load_state_dict(module.state_dict())
+    set_gate_states(other, gate_states(module))
+    maps = torch.randn(2, 4, 2, 2)
+    for some in (module, other):
+        some["gate"].train()(maps)
+    assert other["gate"].images_counted == module["gate"].images_counted == 2, "training begins to count afresh"
+    assert torch.equal(other["gate"].importance, module["gate"].importance)
 
 
 def test_a_run_is_not_begun_over_another(options: Options, run_folder: Path, training_spec: Path) -> None:
