@@ -4,7 +4,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -17,12 +16,11 @@ from numpy.typing import NDArray
 
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import COMPONENTS
+from freqlearn.pipelines.figures import save_figure
 from freqlearn.pipelines.importance import Importance
 
-PNG_NAME, SVG_NAME = "heatmap.png", "heatmap.svg"
 DEFAULT_TOP = 24
 
-_DPI = 160
 # cividis reads the same with and without red-green colour blindness (Nuñez, Anderton, Renslow, PLOS ONE 2018).
 _COLOURS = "cividis"
 # Shares of variance span seven decades between DC and the highest frequencies; the lowest two share the darkest colour.
@@ -65,13 +63,7 @@ def draw(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    png, svg = folder / PNG_NAME, folder / SVG_NAME
-    # A fixed salt and no date: the same importances give the same bytes.
-    with mpl.rc_context({"svg.hashsalt": "freqlearn"}):
-        picture = figure(importance, selected=selected, marked=marked, title=title)
-        picture.savefig(png, dpi=_DPI, metadata={"Software": None})
-        picture.savefig(svg, metadata={"Date": None})
-    return png, svg
+    return save_figure(figure(importance, selected=selected, marked=marked, title=title), folder, "heatmap")
 
 
 def figure(

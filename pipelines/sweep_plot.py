@@ -5,7 +5,6 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axes._secondary_axes import SecondaryAxis
@@ -13,11 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 
+from freqlearn.pipelines.figures import save_figure
 from freqlearn.pipelines.sweep_points import Point, Summary
 
-PNG_NAME, SVG_NAME = "sweep.png", "sweep.svg"
-
-_DPI = 160
 _FREQUENCY, _PIXELS = "#2a5d8f", "#b5542a"
 
 
@@ -35,13 +32,7 @@ def draw(
     Returns:
         The two files.
     """
-    png, svg = Path(folder) / PNG_NAME, Path(folder) / SVG_NAME
-    # A fixed salt and no date: the same numbers give the same bytes.
-    with mpl.rc_context({"svg.hashsalt": "freqlearn"}):
-        picture = figure(entries, points=points, title=title)
-        picture.savefig(png, dpi=_DPI, metadata={"Software": None})
-        picture.savefig(svg, metadata={"Date": None})
-    return png, svg
+    return save_figure(figure(entries, points=points, title=title), Path(folder), "sweep")
 
 
 def figure(entries: Sequence[Summary], *, points: Sequence[Point] = (), title: str = "") -> Figure:

@@ -62,7 +62,7 @@ class Sweep:
         explained = f"± is the standard error of {images} validation images"
         if several:
             explained += "; std is over seeds; both in points"
-        files = f"{CSV_NAME}, {JSON_NAME}, {sweep_plot.PNG_NAME}, {sweep_plot.SVG_NAME}"
+        files = f"{CSV_NAME}, {JSON_NAME}, sweep.png, sweep.svg"
         return "\n".join([table(rows), f"({explained}; after the last epoch)", f"Wrote {self.folder}/: {files}"])
 
     def save(self) -> None:
