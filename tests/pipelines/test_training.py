@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch.callbacks import Callback
+from stopped_runs import assert_same, read_state
 
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import cores
@@ -37,6 +38,7 @@ class CtrlC(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if trainer.global_step == self.step:
+            self.step = None  # once: a step may have several batches
             os.kill(os.getpid(), signal.SIGINT)
 
     def on_validation_batch_start(
@@ -139,6 +141,21 @@ def test_interrupted_run_resumes_exactly(
     assert result.accuracy is not None
     assert result.steps == 9
     assert result.checkpoint.is_file()
+
+
+def test_all_switches_together_resume_exactly(options: Options, tmp_path: Path) -> None:
+    switches = {"gate": True, "optimizer": "sgd", "ema": 0.9, "accumulate": 2, "mixup": 0.4, "gradient_clip": 1.0}
+    whole = options(output=tmp_path / "whole", epochs=4, validate_every=2, target_channels=6, **switches)
+    train(whole)
+    stopped = replace(whole, output=tmp_path / "run")
+    for step in (4, 7):  # in an epoch that is validated, and in one that is not, after it
+        with pytest.raises(KeyboardInterrupt, match=rf"after step {step + 1}; state saved"):
+            train(stopped, callbacks=[CtrlC(step=step)])
+        stopped = replace(stopped, resume=True)
+    train(stopped)
+    expected, got = (read_state(tmp_path / name) for name in ("whole", "run"))
+    assert_same(got.pop("processes")[0]["gates"], expected.pop("processes")[0]["gates"], "what the gate has counted")
+    assert_same(got, expected)
 
 
 def test_sigint_is_python_s_again_afterwards(options: Options, tmp_path: Path) -> None:
