@@ -47,6 +47,11 @@ def parse_channels(text: str) -> ChannelSet:
     for component, known in enumerate(COMPONENTS):
         if name == known.lower():
             return ChannelSet(tuple(range(64 * component, 64 * (component + 1))), known)
+    if name.isdecimal() and int(name) < NUM_CHANNELS:
+        raise ValueError(
+            f"expected the number of channels of a published set: 24, 32, 48, 64 or 192; got {text}. For the channel "
+            f"of index {text} alone write {text}-{text}; for the {text} best of a ranking give its importance and top"
+        )
     try:
         # A comma inside a label's parentheses separates v from u.
         return ChannelSet.of([i for item in re.split(r",(?![^(]*\))", text) for i in _item(item.strip())])

@@ -122,6 +122,10 @@ class Importance:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ValueError(f"{path}: cannot be read ({error.strerror}); `freqlearn rank` writes one") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}: expected an importance file, which is JSON; `freqlearn rank` writes one"
+            ) from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

@@ -40,6 +40,8 @@ class RankOptions(RunOptions):
             raise ValueError(f"top must be 1 to 192 channels, got {self.top}")
         if self.ablation_images < 1:
             raise ValueError(f"ablation_images must be at least 1, got {self.ablation_images}")
+        if self.method != "gate" and self.target_channels is not None:
+            raise ValueError(f"target_channels is for a gate, and method {self.method} has none; leave it out")
         if self.method == "ablation" and not self._validates:
             raise ValueError(
                 "ablation measures the loss on validation files: leave out val_fraction, or add a val folder"

@@ -15,7 +15,7 @@ from freqlearn.pipelines.checkpoint_files import has_state
 from freqlearn.pipelines.costs import macs_per_image
 from freqlearn.pipelines.first_process import is_first_process
 from freqlearn.pipelines.importance import Importance
-from freqlearn.pipelines.inputs import read_spec
+from freqlearn.pipelines.inputs import choose_spec, read_spec
 from freqlearn.pipelines.networks import default_size_px
 from freqlearn.pipelines.options import ABOUT_THE_RUN, TrainOptions
 from freqlearn.pipelines.rank_methods import SPEC
@@ -47,6 +47,8 @@ def sweep(options: SweepOptions, *, callbacks: Sequence[Callback] = ()) -> Sweep
         raise ValueError("a sweep compares accuracies on validation files, and there are none; leave out val_fraction")
     _check_folder(options)
     trainings = list(_trainings(options))
+    for training in trainings:
+        choose_spec(training)  # a mistake in the last one is not to be found after hours
     result = Sweep(importance=importance, model=options.model, points=(), folder=options.folder)
     for number, training in enumerate(trainings, start=1):
         folder = training.output or options.folder
@@ -79,6 +81,7 @@ def _trainings(options: SweepOptions) -> Iterator[TrainOptions]:
                 options.folder / "rgb" / f"seed-{seed}",
                 seed=seed,
                 input="rgb",
+                stage2_stride=2,  # the baseline is torchvision's network
                 spec=None,
                 std_floor=None,
                 size_px=options.rgb_size_px or _rgb_size_px(options, spec),

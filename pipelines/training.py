@@ -23,12 +23,13 @@ from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
-from freqlearn.pipelines.inputs import eval_transform, train_transform
+from freqlearn.pipelines.inputs import choose_spec, eval_transform, train_transform
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
 from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.starting import Start, check_output, fresh, output_folder, resumed
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec
@@ -85,12 +86,28 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
     world = chosen_world(options.devices, options.nodes)
     share_of_batch(options.batch_size, world=world[0] * world[1], accumulate=options.accumulate)
     folders = open_run_data(options)
+    _check_together(options, folders)
     output = output_folder(options)
     check_output(options, output)
     with divided_cores(options.workers, processes=world[0]) as workers:
         run = _Run(options, folders, output, workers=workers, callbacks=callbacks)
         with as_one(run.trainer), pointing_to_skip(), torch.random.fork_rng(devices=run.gpus):
             return run()
+
+
+def _check_together(options: TrainOptions, folders: DataFolders) -> None:
+    if options.loader != "native" and isinstance(folders.train, ShardSet):
+        raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
+    if options.target_channels is None:
+        return
+    if not options.gate:
+        raise ValueError(f"target_channels {options.target_channels} is for a gate, and there is none: add gate")
+    channels = choose_spec(options).in_channels
+    if options.target_channels >= channels:
+        raise ValueError(
+            f"target_channels must be below {channels}, the number of channels that the gate chooses from; "
+            f"got {options.target_channels}"
+        )
 
 
 class _Run:

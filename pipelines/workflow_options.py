@@ -55,6 +55,8 @@ class RankAndTrainOptions(RunOptions):
                 f"with keep_gate, target_channels {self.target_channels} must be below top {self.top}: the gate "
                 "chooses among those"
             )
+        if self.target_channels is not None and self.method != "gate" and not self.keep_gate:
+            raise ValueError(f"target_channels is for a gate, and method {self.method} has none; leave it out")
         self.ranking()  # checks the rest
         self.training()
 
@@ -66,6 +68,8 @@ class RankAndTrainOptions(RunOptions):
     def ranking(self) -> RankOptions:
         """The options of the first stage."""
         shared = {name: getattr(self, name) for name in _SHARED_WITH_RANKING}
+        if self.method != "gate":
+            shared["target_channels"] = None
         return RankOptions(
             **shared,
             output=self.folder / RANK,
@@ -89,6 +93,7 @@ class RankAndTrainOptions(RunOptions):
             "size_px": None,  # those of the spec
             "resize_px": None,
             "gate": self.keep_gate,
+            "target_channels": self.target_channels if self.keep_gate else None,
             "stage2_stride": self.stage2_stride,
         }
         return TrainOptions(**(shared | own))

@@ -297,6 +297,7 @@ def test_describe_draws_three_grids():
         ("Cr", ChannelSet.of(range(128, 192))),
         ("0-3, 64,7", ChannelSet.of([0, 1, 2, 3, 64, 7])),
         ("Cb(0,1),Y(7,7),5", ChannelSet.of([65, 63, 5])),
+        ("96-96", ChannelSet.of([96])),
     ],
 )
 def test_text_for_the_command_line(text, expected):
@@ -322,12 +323,13 @@ def test_names_of_the_standard_sets_can_be_typed(channels):
         ("0-99999999999", "got 99999999999"),
         ("1,1", "more than once"),
         ("low", "'low' is none of these"),
+        ("96", "alone write 96-96"),
         ("Y(0,8)", "frequency u"),
         ("", "'' is none of these"),
     ],
 )
 def test_text_that_means_no_set(text, message):
-    with pytest.raises(ValueError, match=r"(?s)expected channels as .*" + message):
+    with pytest.raises(ValueError, match=r"(?s)expected .*" + message):
         parse_channels(text)
 
 

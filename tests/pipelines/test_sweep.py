@@ -22,6 +22,7 @@ from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.sweep import sweep
 from freqlearn.pipelines.sweep_points import Point, Summary
 from freqlearn.pipelines.sweep_report import Sweep
+from freqlearn.pipelines.training import train
 from freqlearn.pipelines.workflow_options import SweepOptions
 from freqlearn.spec import InputSpec
 
@@ -124,7 +125,9 @@ def test_spec_beside_the_ranking_is_used(options: Options, ranking: Path, tmp_pa
 
 
 def test_rgb_baseline_of_half_the_size(options: Options) -> None:
-    result = sweep(options(model="resnet18", top="2", size_px=64, augment="standard", rgb=True, max_steps=1))
+    result = sweep(
+        options(model="resnet18", top="2", size_px=64, augment="standard", rgb=True, max_steps=1, stage2_stride=1)
+    )
     baseline, frequency = result.summary
     assert (baseline.input, baseline.channels, baseline.bytes_per_image) == ("rgb", 3, 3 * 32 * 32 * 4)
     assert (frequency.input, frequency.bytes_per_image) == ("dct", 2 * 8 * 8 * 4)
@@ -183,4 +186,21 @@ def test_mistakes(options: Options, two_classes: Path, tmp_path: Path) -> None:
         sweep(options(resume=True))
     with pytest.raises(ValueError, match="compares accuracies on validation files"):
         sweep(options(data=two_classes / "train", val_fraction=0.0))
+    with pytest.raises(ValueError, match="imagenet-448 was measured at size_px 448"):  # before the baseline is trained
+        sweep(options(model="resnet18", spec="imagenet-448", rgb=True))
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param(
+            {"target_channels": 3, "lambda_": None}, "target_channels 3 is for a gate, and there is none", id="no gate"
+        ),
+        pytest.param({"target_channels": 24, "lambda_": None, "gate": True}, "must be below 24", id="all channels"),
+    ],
+)
+def test_target_without_a_choice(options: Options, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(options().training(tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()

@@ -105,6 +105,7 @@ def test_ranking_with_another_network(options: Options) -> None:
         ({"keep_gate": True, "target_channels": 5}, "must be below top 5"),
         ({"lambda_": 0.5, "target_channels": 3}, "leave out one of them"),
         ({"target_channels": 192}, "1 to 191"),
+        ({"method": "energy", "target_channels": 3}, "method energy has none"),
     ],
 )
 def test_options_are_checked(options: Options, changes: dict[str, Any], message: str) -> None:
