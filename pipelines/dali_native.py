@@ -1,7 +1,9 @@
 """Our native decoder behind DALI: its worker processes load our batches, its pipeline prefetches them."""
 
 import copy
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +140,23 @@ class DaliNativeLoader(ImageLoader):
                 dtype=[dali.types.FLOAT, dali.types.INT64],
             )
             pipeline.set_outputs(*(node if self._gpu is None else node.gpu() for node in outputs))
-        return DALIGenericIterator(pipeline, ["images", "labels"], auto_reset=True, prepare_first_batch=False)
+        with _no_garbage_in_children():
+            return DALIGenericIterator(pipeline, ["images", "labels"], auto_reset=True, prepare_first_batch=False)
+
+
+@contextmanager
+def _no_garbage_in_children() -> Iterator[None]:
+    """Keep processes that are forked in this block from collecting what they inherit.
+
+    Another pipeline of DALI that is garbage here, or becomes so there, would be shut down there: it waits for its
+    threads, which a forked process does not have, forever.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Batches:

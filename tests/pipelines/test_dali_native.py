@@ -1,6 +1,8 @@
 """Our decoder in DALI's worker processes: bit for bit what make_loader yields."""
 
+import gc
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +59,33 @@ def test_epochs_are_ours_bit_for_bit(
     for _ in range(3):
         assert theirs.epoch == ours.epoch
         assert same(theirs, ours)
+
+
+class Finalised:
+    """Garbage that only the collector finds, and that notes which process it was collected in."""
+
+    def __init__(self, note: Path) -> None:
+        self.note = note
+        self.cycle = self
+
+    def __del__(self) -> None:
+        self.note.write_text(str(os.getpid()))
+
+
+def test_workers_collect_no_garbage_that_they_inherit(two_classes: Path, tmp_path: Path) -> None:
+    """A pipeline of DALI in it would wait forever for threads that a forked process does not have."""
+
+    def collecting(data: bytes) -> torch.Tensor:
+        gc.collect()
+        return torch.zeros(1, 4, 4)
+
+    gc.disable()
+    try:
+        Finalised(tmp_path / "note")
+        list(make_dali_native_loader(two_classes / "train", collecting, batch_size=8, shuffle=False, num_workers=1))
+    finally:
+        gc.enable()
+    assert (tmp_path / "note").read_text() == str(os.getpid())
 
 
 def test_states_are_ours(both: Callable[..., tuple[DaliNativeLoader, ImageLoader]]) -> None:
