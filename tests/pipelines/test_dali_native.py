@@ -69,7 +69,8 @@ class Finalised:
         self.cycle = self
 
     def __del__(self) -> None:
-        self.note.write_text(str(os.getpid()))
+        with self.note.open("a") as file:
+            file.write(f"{os.getpid()}\n")
 
 
 def test_workers_collect_no_garbage_that_they_inherit(two_classes: Path, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_workers_collect_no_garbage_that_they_inherit(two_classes: Path, tmp_pat
         list(make_dali_native_loader(two_classes / "train", collecting, batch_size=8, shuffle=False, num_workers=1))
     finally:
         gc.enable()
-    assert (tmp_path / "note").read_text() == str(os.getpid())
+    assert (tmp_path / "note").read_text() == f"{os.getpid()}\n"
 
 
 def test_states_are_ours(both: Callable[..., tuple[DaliNativeLoader, ImageLoader]]) -> None:
