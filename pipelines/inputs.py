@@ -11,6 +11,7 @@ import torch
 from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
+from freqlearn.indexing import NUM_CHANNELS
 from freqlearn.pipelines.bad_images import list_bad_images
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.folders import ClassFolder
@@ -130,6 +131,8 @@ def read_channels(text: str, *, top: int | None = None) -> ChannelSet:
         if importance and top is None:
             raise ValueError("an importance ranks all channels; say with top how many of them to take")
         if importance and top is not None:
+            if top > NUM_CHANNELS:
+                raise ValueError(f"top must be 1 to {NUM_CHANNELS} channels, got {top}")
             return Importance.load(text).top(top)
         if top is not None:
             raise ValueError(f"top {top} is for an importance file, and {text!r} is none")

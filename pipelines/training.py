@@ -19,6 +19,7 @@ from freqlearn.pipelines.checkpoint_files import BEST, LAST
 from freqlearn.pipelines.compiling import compile_errors_explained, compile_network
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.costs import macs_per_image
+from freqlearn.pipelines.dali_graph import load_dali
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import DataFolders
@@ -26,6 +27,7 @@ from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
 from freqlearn.pipelines.inputs import choose_spec, eval_transform, train_transform
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Classifier, Optimisation
+from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
 from freqlearn.pipelines.run_data import open_run_data
@@ -96,16 +98,26 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
 
 
 def _check_together(options: TrainOptions, folders: DataFolders) -> None:
-    if options.loader != "native" and isinstance(folders.train, ShardSet):
-        raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
+    if options.loader != "native":
+        load_dali()
+        if isinstance(folders.train, ShardSet):
+            raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
+    spec = choose_spec(options)
+    with torch.device("meta"):  # costs nothing there
+        build_network(
+            options.model,
+            spec,
+            num_classes=len(folders.train.classes),
+            stage2_stride=options.stage2_stride,
+            gate=options.gate,
+        )
     if options.target_channels is None:
         return
     if not options.gate:
         raise ValueError(f"target_channels {options.target_channels} is for a gate, and there is none: add gate")
-    channels = choose_spec(options).in_channels
-    if options.target_channels >= channels:
+    if options.target_channels >= spec.in_channels:
         raise ValueError(
-            f"target_channels must be below {channels}, the number of channels that the gate chooses from; "
+            f"target_channels must be below {spec.in_channels}, the number of channels that the gate chooses from; "
             f"got {options.target_channels}"
         )
 

@@ -2,6 +2,7 @@ import csv
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -328,6 +329,23 @@ def test_top_of_an_importance_file(tmp_path: Path) -> None:
     assert read_channels(str(tmp_path), top=2) == read_channels(str(path), top=2)
     with pytest.raises(ValueError, match="say with top how many"):
         read_channels(str(path))
+    with pytest.raises(ValueError, match="top must be 1 to 192 channels, got 193"):
+        read_channels(str(path), top=193)
+
+
+def test_network_without_rgb_is_refused_before_anything_is_written(options: Options, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the small network is for frequency channels"):
+        train(options(input="rgb", spec=None, model="small", output=tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
+def test_missing_dali_is_said_before_anything_is_measured(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nvidia.dali", None)  # as if it were not installed
+    with pytest.raises(ImportError, match=r"pip install 'freqlearn\[dali\]'"):
+        train(options(loader="dali", output=tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_spec_by_name() -> None:
