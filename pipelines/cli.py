@@ -20,7 +20,7 @@ _NO_SHARED_MEMORY = ("out of shared memory", "unable to resize file", "unable to
 
 COMMANDS: dict[str, Command] = {
     "stats": Command(
-        "mean and standard deviation of every channel over a folder of images",
+        "mean and standard deviation of every channel over images",
         "freqlearn.pipelines.commands:stats",
         positional=("data",),
     ),
@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
         positional=("rankings",),
     ),
     "train": Command(
-        "train a classifier on a folder of images",
+        "train a classifier on a folder of images or on tar shards",
         "freqlearn.pipelines.model_commands:train",
         options="freqlearn.pipelines.options:TrainOptions",
     ),
@@ -59,7 +59,7 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.model_commands:recipes",
     ),
     "evaluate": Command(
-        "evaluate a checkpoint on a folder of images",
+        "evaluate a checkpoint on a folder of images or on tar shards",
         "freqlearn.pipelines.model_commands:evaluate",
         positional=("checkpoint",),
     ),
@@ -74,7 +74,9 @@ COMMANDS: dict[str, Command] = {
         positional=("checkpoint",),
     ),
     "info": Command(
-        "what the headers of JPEG files hold", "freqlearn.pipelines.model_commands:info", positional=("files",)
+        "what JPEG files, checkpoints and exported models say of themselves",
+        "freqlearn.pipelines.model_commands:info",
+        positional=("files",),
     ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",

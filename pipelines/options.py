@@ -33,7 +33,7 @@ class RunOptions:
             train-{0000..0146}.tar, or a command such as "pipe:curl -s URL".
         val_shards: The same for validation; without it there is none.
         classes: Text file with a class name a line, for shards.
-        train_images: Number of images in train_shards, where no index beside them says it.
+        train_images: Number of images in train_shards, where they are not local and no sizes.json beside them says it.
         val_images: Number of images in val_shards.
         output: Folder for checkpoints and logs; runs/MODEL-INPUT by default.
         model: Network. With dct input it has no stem; with rgb input it is torchvision's. small is for experiments on
