@@ -88,7 +88,7 @@ def test_default_geometry_is_evaluations(folder):
 @pytest.mark.parametrize(("size", "resize"), [(448, 512), (224, 256), (896, 1024)])
 def test_automatic_resize_is_the_usual_ratio(size, resize, tmp_path, make_jpeg):
     (tmp_path / "x.jpg").write_bytes(make_jpeg(40, 50))
-    assert stats(tmp_path, size_px=size, channels="0", progress=False).spec.resize_px == resize
+    assert stats(tmp_path, size_px=size, channels="0-0", progress=False).spec.resize_px == resize
 
 
 def test_threads_change_no_bit(folder, tmp_path):
@@ -193,7 +193,7 @@ def test_summary_can_be_read(folder):
 
 
 def test_progress_goes_to_stderr(folder, capfd):
-    stats(folder, size_px=64, channels="0", progress=True)
+    stats(folder, size_px=64, channels="0-0", progress=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert "10/10" in err
