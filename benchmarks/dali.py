@@ -25,9 +25,8 @@ from benchmarks.photos import sample_folder
 from benchmarks.report import table, write
 from freqlearn import presets
 from freqlearn.pipelines.bench.timing import Ratio, Timing
-from freqlearn.pipelines.dali import make_dali_loader
-from freqlearn.pipelines.dali_native import make_dali_native_loader
-from freqlearn.pipelines.dali_pixels import PixelsToInput
+from freqlearn.pipelines.dali import make_dali_loader, make_dali_native_loader
+from freqlearn.pipelines.dali.pixels import PixelsToInput
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.loaders import make_loader
 

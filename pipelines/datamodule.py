@@ -5,11 +5,10 @@ from typing import Any
 import lightning as L
 
 from freqlearn.pipelines.data import EncodedDataset, Transform
-from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.options import OnBadImage
-from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.run_data import LabelledFiles
 
 
 class ImageData(L.LightningDataModule):
@@ -17,8 +16,8 @@ class ImageData(L.LightningDataModule):
 
     def __init__(
         self,
-        train: ClassFolder | ShardSet,
-        val: ClassFolder | ShardSet | None,
+        train: LabelledFiles,
+        val: LabelledFiles | None,
         *,
         train_transform: Transform,
         eval_transform: Transform,

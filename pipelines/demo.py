@@ -14,7 +14,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
 from freqlearn.pipelines import heatmap, planted
 from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.folders import ClassFolder, open_data
+from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import JSON_NAME
 from freqlearn.pipelines.inputs import measured_spec
 from freqlearn.pipelines.networks import usual_resize_px
@@ -23,6 +23,7 @@ from freqlearn.pipelines.prediction import Prediction, predict
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.ranking import Ranking, rank
 from freqlearn.pipelines.recovery import METHODS, recover, recovery_of, summary
+from freqlearn.pipelines.run_data import open_data
 from freqlearn.pipelines.tables import table
 from freqlearn.pipelines.training import TrainResult, train
 from freqlearn.spec import InputSpec

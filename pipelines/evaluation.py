@@ -8,15 +8,16 @@ from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_check
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.evaluator import Evaluator
-from freqlearn.pipelines.folders import ClassFolder, read_class_folder
+from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.options import Accelerator, OnBadImage
 from freqlearn.pipelines.processes import as_one, chosen_world, connect
+from freqlearn.pipelines.run_data import LabelledFiles
 from freqlearn.pipelines.sampling import from_all_processes
-from freqlearn.pipelines.shard_listing import are_shards
-from freqlearn.pipelines.shards import ShardSet, open_shards
+from freqlearn.pipelines.shards import open_shards
+from freqlearn.pipelines.shards.listing import are_shards
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 
 
@@ -133,7 +134,7 @@ def evaluate(
     )
 
 
-def _evaluation_folder(checkpoint: Checkpoint, data: str | Path) -> tuple[ClassFolder | ShardSet, bool]:
+def _evaluation_folder(checkpoint: Checkpoint, data: str | Path) -> tuple[LabelledFiles, bool]:
     root = next((Path(data, part) for part in ("val", "train") if Path(data, part).is_dir()), data)
     if are_shards(root):
         shards = open_shards(root, default_classes=checkpoint.header.classes, count=True)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes
 
 from freqlearn.pipelines.choosing import by_hash, digest
-from freqlearn.pipelines.shards import ShardSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,22 +97,6 @@ class ClassFolder:
         return ClassFolder(self.root, self.classes, self.files[mask], self.labels[mask])
 
 
-@dataclass(frozen=True)
-class DataFolders:
-    """What to train on and what to validate on.
-
-    Attributes:
-        train: The training files.
-        val: The validation files, with the training labels; None if there are none.
-        held_out: What was held out of a folder without train/ and val/: fraction, seed and the whole folder's
-            fingerprint, as a checkpoint carries them; None if the folder has its own train/.
-    """
-
-    train: ClassFolder | ShardSet
-    val: ClassFolder | ShardSet | None
-    held_out: dict[str, str | float | int] | None
-
-
 def read_class_folder(root: str | Path) -> ClassFolder:
     """List a folder that holds one folder of images a class, in ImageFolder's order.
 
@@ -136,41 +119,6 @@ def read_class_folder(root: str | Path) -> ClassFolder:
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(files) for files in files_of])
     files = np.array([os.fsencode(file) for files in files_of for file in files])
     return ClassFolder(root, tuple(classes), files, labels)
-
-
-def open_data(data: str | Path, *, val_fraction: float = 0.2, seed: int = 0) -> DataFolders:
-    """Find training and validation files: DATA/train and DATA/val, or a part held out of DATA/CLASS folders.
-
-    Args:
-        data: A folder with train/ (and val/), or with class folders.
-        val_fraction: Share of every class to hold out where there is no val/; 0 trains without validation.
-        seed: Chooses what is held out.
-
-    Raises:
-        OSError: If a folder cannot be read.
-        ValueError: If there are no images, validation has a class that training lacks, or nothing can be held out.
-    """
-    data = Path(data)
-    if (data / "train").is_dir():
-        train = read_class_folder(data / "train")
-        if (data / "val").is_dir():
-            return DataFolders(train, read_class_folder(data / "val").relabelled(train.classes), None)
-        whole = train
-    else:
-        whole = read_class_folder(data)
-    if not val_fraction:
-        return DataFolders(whole, None, None)
-    train, val = whole.split(val_fraction, seed=seed)
-    if not len(val):
-        raise ValueError(
-            f"{whole.root}: every class has a single image, so none can be held out; set val_fraction to 0"
-        )
-    held_out: dict[str, str | float | int] = {
-        "fraction": val_fraction,
-        "seed": seed,
-        "fingerprint": whole.fingerprint(),
-    }
-    return DataFolders(train, val, held_out)
 
 
 def _images_below(root: Path, folder: str) -> list[str]:

@@ -14,13 +14,12 @@ from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS
 from freqlearn.pipelines.bad_images import list_bad_images
 from freqlearn.pipelines.data import Transform
-from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
-from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.run_data import LabelledFiles
 from freqlearn.pipelines.stats_lists import sources_of
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Constant
@@ -55,7 +54,7 @@ def choose_spec(options: TrainOptions) -> InputSpec:
 
 def measured_spec(
     spec: InputSpec,
-    train: ClassFolder | ShardSet,
+    train: LabelledFiles,
     *,
     images: int,
     seed: int = 0,

@@ -15,9 +15,9 @@ from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.image_loader import ImageLoader
 from freqlearn.pipelines.opening import seeded_dataset
 from freqlearn.pipelines.sampling import EpochSampler, Shares, rank_and_world
-from freqlearn.pipelines.shard_loading import BlockDataset, ShardDataset, ShardLoader
-from freqlearn.pipelines.shard_plan import BlockSampler, Division
 from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.shards.loading import BlockDataset, ShardDataset, ShardLoader
+from freqlearn.pipelines.shards.plan import BlockSampler, Division
 from freqlearn.pipelines.skipping import LenientDataset, SkippingCollate
 from freqlearn.pipelines.worker_signals import leave_stopping_to_main
 from freqlearn.spec import InputSpec

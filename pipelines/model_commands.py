@@ -158,7 +158,7 @@ def export(
             else generated pictures.
         images: How many pictures to compare on.
     """
-    from freqlearn.pipelines.exporting import export as run
+    from freqlearn.pipelines.export import export as run
 
     result = run(checkpoint, output, format=format, top=top, batch_size=batch_size, verify_on=verify_on, images=images)
     about = result.description

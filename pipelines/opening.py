@@ -13,9 +13,9 @@ from freqlearn.pipelines.data import EncodedDataset, ImageDataset, SeededDataset
 from freqlearn.pipelines.encoded import BytesDataset
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.image_loader import excerpt
-from freqlearn.pipelines.shard_listing import are_shards
-from freqlearn.pipelines.shard_loading import ShardDataset
 from freqlearn.pipelines.shards import ShardSet, open_shards
+from freqlearn.pipelines.shards.listing import are_shards
+from freqlearn.pipelines.shards.loading import ShardDataset
 from freqlearn.reading import read_bytes
 from freqlearn.spec import InputSpec
 

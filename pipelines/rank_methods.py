@@ -16,7 +16,6 @@ from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.checkpoint_files import LAST, has_state
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.first_process import is_first_process
-from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
@@ -24,8 +23,8 @@ from freqlearn.pipelines.networks import gate_of
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.rank_options import RankOptions
+from freqlearn.pipelines.run_data import DataFolders, LabelledFiles
 from freqlearn.pipelines.sampling import from_all_processes
-from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.trainer import device_of
 from freqlearn.pipelines.training import TrainResult, train
 from freqlearn.spec import InputSpec
@@ -146,7 +145,7 @@ def _train(options: RankOptions, callbacks: Sequence[Callback], **changes: Any) 
     return train(training, callbacks=callbacks)
 
 
-def _loader(files: ClassFolder | ShardSet, options: RankOptions, spec: InputSpec) -> ImageLoader:
+def _loader(files: LabelledFiles, options: RankOptions, spec: InputSpec) -> ImageLoader:
     """Each file once, shared between the processes."""
     return make_loader(
         labelled_dataset(files, eval_transform(spec)),

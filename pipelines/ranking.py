@@ -22,14 +22,13 @@ from freqlearn.pipelines.bad_images import list_bad_images, listed_in, skipped_l
 from freqlearn.pipelines.checkpoint_files import LAST
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
-from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.importance import JSON_NAME, LOWEST_16, Importance
 from freqlearn.pipelines.inputs import choose_spec, measured_spec, read_spec
 from freqlearn.pipelines.options import ABOUT_THE_RUN
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first
 from freqlearn.pipelines.rank_methods import MODEL, SPEC, by_ablation, by_energy, by_gate
 from freqlearn.pipelines.rank_options import RankOptions
-from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.run_data import DataFolders, open_run_data
 from freqlearn.pipelines.starting import CONFIG, new_folder
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 from freqlearn.spec import InputSpec

@@ -10,10 +10,9 @@ import yaml
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Header, read_header
 from freqlearn.pipelines.checkpoint_files import BEST, LAST, PREVIOUS, check_resumable, newest_state
-from freqlearn.pipelines.folders import ClassFolder, DataFolders
 from freqlearn.pipelines.inputs import choose_spec, measured_spec
 from freqlearn.pipelines.options import ABOUT_THE_RUN, TrainOptions
-from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.run_data import DataFolders, LabelledFiles
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import Constant
 
@@ -114,7 +113,7 @@ def resumed(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
     return Start(header, state)
 
 
-def _check_same_files(header: Header, files: ClassFolder | ShardSet, checkpoint: Path) -> None:
+def _check_same_files(header: Header, files: LabelledFiles, checkpoint: Path) -> None:
     """Raise ValueError if these are not the files that a checkpoint, whose header is given, was trained on."""
     if header.training.get("fingerprint") != files.fingerprint():
         raise ValueError(

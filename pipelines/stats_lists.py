@@ -13,8 +13,9 @@ from freqlearn.pipelines.choosing import by_hash
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.listing import find_images
 from freqlearn.pipelines.measuring import Source
-from freqlearn.pipelines.shard_listing import SIZES, are_shards, expand, listed_sizes
+from freqlearn.pipelines.run_data import LabelledFiles
 from freqlearn.pipelines.shards import Part, ShardSet, open_shards
+from freqlearn.pipelines.shards.listing import SIZES, are_shards, expand, listed_sizes
 
 FILES_A_LIST = 256
 """Merged one by one, as few files always were; and enough lists for many processes."""
@@ -46,8 +47,8 @@ class SourceList:
         if not self.parts:
             yield from map(Path, self.files)
             return
-        from freqlearn.pipelines.shard_labels import image_of
-        from freqlearn.pipelines.shard_reading import read_samples
+        from freqlearn.pipelines.shards.labels import image_of
+        from freqlearn.pipelines.shards.reading import read_samples
 
         url = str(self.files[0])
         for _, first, count in self.parts:
@@ -100,7 +101,7 @@ def list_sources(data: str | Path, sample: int | None, seed: int) -> Lists:
     return Lists(tuple(lists), len(paths), len(paths) < every)
 
 
-def sources_of(files: ClassFolder | ShardSet) -> Iterable[Source]:
+def sources_of(files: LabelledFiles) -> Iterable[Source]:
     """The encoded images of a labelled set, in order.
 
     Args:
@@ -130,7 +131,7 @@ def _of_shards(data: str | Path, sample: int | None, seed: int) -> Lists:
 
 
 def _sizes_known(urls: tuple[str, ...]) -> bool:
-    from freqlearn.pipelines.shard_reading import is_local
+    from freqlearn.pipelines.shards.reading import is_local
 
     return all(is_local(url) for url in urls) or listed_sizes(urls, None) is not None
 

@@ -19,10 +19,9 @@ from freqlearn.pipelines.checkpoint_files import BEST, LAST
 from freqlearn.pipelines.compiling import compile_errors_explained, compile_network
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.costs import macs_per_image
-from freqlearn.pipelines.dali_graph import load_dali
+from freqlearn.pipelines.dali.graph import load_dali
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.datamodule import ImageData
-from freqlearn.pipelines.folders import DataFolders
 from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
 from freqlearn.pipelines.inputs import choose_spec, eval_transform, train_transform
 from freqlearn.pipelines.mixing import Mixing
@@ -30,7 +29,7 @@ from freqlearn.pipelines.module import Classifier, Optimisation
 from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
-from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.run_data import DataFolders, open_run_data
 from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.starting import Start, check_output, fresh, output_folder, resumed
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
@@ -259,7 +258,7 @@ def _classifier(options: TrainOptions, model: torch.nn.Module, header: Header, *
 def _image_data(options: TrainOptions, folders: DataFolders, spec: InputSpec, *, workers: int, world: int) -> ImageData:
     kind: Any = ImageData
     if options.loader != "native":
-        from freqlearn.pipelines.dali_data import DaliData
+        from freqlearn.pipelines.dali.data import DaliData
 
         kind = partial(DaliData, loader=options.loader, spec=spec, augment=options.augment)
     data: ImageData = kind(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import freqlearn as fl
 from freqlearn.exported_about import Description
 from freqlearn.exported_torch import EXTRA_FILE, TorchRunner
-from freqlearn.pipelines.export_formats import to_onnx, to_torch
+from freqlearn.pipelines.export.formats import to_onnx, to_torch
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

@@ -16,8 +16,8 @@ from torchvision.transforms import v2
 import freqlearn as fl
 from freqlearn import presets, transforms
 from freqlearn.pipelines.dali import DaliLoader, make_dali_loader
-from freqlearn.pipelines.dali_graph import resized
-from freqlearn.pipelines.dali_pixels import PixelsToInput
+from freqlearn.pipelines.dali.graph import resized
+from freqlearn.pipelines.dali.pixels import PixelsToInput
 from freqlearn.pipelines.data import SampleError
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.loaders import make_loader

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from freqlearn.channels import ChannelSet
-from freqlearn.pipelines.dali_native import DaliNativeLoader, _Batches, make_dali_native_loader
+from freqlearn.pipelines.dali.native import DaliNativeLoader, _Batches, make_dali_native_loader
 from freqlearn.pipelines.data import SampleError
 from freqlearn.pipelines.image_loader import ImageLoader
 from freqlearn.pipelines.loaders import make_loader
@@ -114,8 +114,8 @@ def test_what_spawned_workers_need_can_be_sent_to_them(
 ) -> None:
     theirs, ours = both(shuffle=False)
     # The second of two processes, which a spawned helper cannot ask torch.distributed for.
-    monkeypatch.setattr("freqlearn.pipelines.dali_native.rank_and_world", lambda: (1, 2))
-    monkeypatch.setattr("freqlearn.pipelines.dali_native.leave_stopping_to_main", lambda worker: None)
+    monkeypatch.setattr("freqlearn.pipelines.dali.native.rank_and_world", lambda: (1, 2))
+    monkeypatch.setattr("freqlearn.pipelines.dali.native.leave_stopping_to_main", lambda worker: None)
     source = pickle.loads(pickle.dumps(_Batches(theirs, 0, 0)))
     images = torch.cat([images for images, _ in ours])[1::2]
     for iteration in (1, 0, 2):

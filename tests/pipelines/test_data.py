@@ -12,7 +12,8 @@ from freqlearn import presets
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import cli
 from freqlearn.pipelines.data import ImageDataset, derived_seed, seeded
-from freqlearn.pipelines.folders import open_data, read_class_folder
+from freqlearn.pipelines.folders import read_class_folder
+from freqlearn.pipelines.run_data import open_data
 from freqlearn.spec import InputSpec
 
 SPEC = InputSpec.unstandardised(ChannelSet.square(24), 32)

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import freqlearn as fl
-from freqlearn.pipelines import export_pictures, exporting
 from freqlearn.pipelines.checkpoint import HEADER_KEY, Header, load_checkpoint
 from freqlearn.pipelines.cli import main
-from freqlearn.pipelines.exporting import export
+from freqlearn.pipelines.export import Export, export, exporting
+from freqlearn.pipelines.export.pictures import choose_pictures
 from freqlearn.pipelines.prediction import predict
 from freqlearn.pipelines.training import TrainResult, train
 
@@ -123,12 +123,12 @@ def test_onnx_computes_what_the_checkpoint_does(
 
 
 @pytest.fixture(scope="module")
-def onnx_export(trained: TrainResult, tmp_path_factory: pytest.TempPathFactory) -> exporting.Export:
+def onnx_export(trained: TrainResult, tmp_path_factory: pytest.TempPathFactory) -> Export:
     return export(trained.checkpoint, tmp_path_factory.mktemp("onnx") / "model.onnx", batch_size=4)
 
 
 def test_a_trained_model_predicts_the_same_as_onnx(
-    trained: TrainResult, onnx_export: exporting.Export, two_classes: Path
+    trained: TrainResult, onnx_export: Export, two_classes: Path
 ) -> None:
     model = fl.load_exported(onnx_export.path)
     assert model.description.batch_size == 4
@@ -138,7 +138,7 @@ def test_a_trained_model_predicts_the_same_as_onnx(
         assert [p for _, p in got] == pytest.approx([p for _, p in expected.top], rel=1e-4)
 
 
-def test_onnx_is_valid_and_says_what_it_is(trained: TrainResult, onnx_export: exporting.Export) -> None:
+def test_onnx_is_valid_and_says_what_it_is(trained: TrainResult, onnx_export: Export) -> None:
     import onnx
 
     model = onnx.load(onnx_export.path)
@@ -219,7 +219,7 @@ def test_which_pictures_it_is_compared_on(
 
 def test_generated_pictures_differ_from_each_other() -> None:
     header = Header(network="small", arguments={}, spec=DCT, classes=("a",), training={})
-    pictures = export_pictures.choose_pictures(None, header, count=3).sources
+    pictures = choose_pictures(None, header, count=3).sources
     assert len(set(pictures)) == 3
     maps = torch.stack([fl.presets.classification_eval(DCT)(picture) for picture in pictures])  # type: ignore[arg-type]
     assert (maps.std(dim=(0, 2, 3)) > 0).all()

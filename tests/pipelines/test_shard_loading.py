@@ -13,9 +13,9 @@ from freqlearn import presets
 from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.data import SampleError, seeded
 from freqlearn.pipelines.loaders import make_loader
-from freqlearn.pipelines.shard_loading import ShardLoader
-from freqlearn.pipelines.shard_plan import Division, blocks, stream_lengths
 from freqlearn.pipelines.shards import open_shards
+from freqlearn.pipelines.shards.loading import ShardLoader
+from freqlearn.pipelines.shards.plan import Division, blocks, stream_lengths
 from freqlearn.spec import InputSpec
 
 SPEC = InputSpec.unstandardised(ChannelSet.square(24), 32)

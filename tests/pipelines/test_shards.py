@@ -12,10 +12,10 @@ import webdataset
 from shard_files import CLASSES, picture, sample, write_shard, write_shards
 
 from freqlearn.pipelines.data import SampleError
-from freqlearn.pipelines.shard_labels import Labels, image_of
-from freqlearn.pipelines.shard_listing import are_shards, expand, write_sizes
-from freqlearn.pipelines.shard_reading import count_samples, read_samples, sample_offsets
 from freqlearn.pipelines.shards import open_shards
+from freqlearn.pipelines.shards.labels import Labels, image_of
+from freqlearn.pipelines.shards.listing import are_shards, expand, write_sizes
+from freqlearn.pipelines.shards.reading import count_samples, read_samples, sample_offsets
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import torch
 
 from freqlearn.cores import available_cores
 from freqlearn.indexing import integer
-from freqlearn.pipelines.dali_graph import Device, gpu_number, load_dali
-from freqlearn.pipelines.dali_pixels import PixelsToInput
-from freqlearn.pipelines.dali_reader import Reader
+from freqlearn.pipelines.dali.graph import Device, gpu_number, load_dali
+from freqlearn.pipelines.dali.pixels import PixelsToInput
+from freqlearn.pipelines.dali.reader import Reader
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.image_loader import excerpt
 from freqlearn.pipelines.options import Augment

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from freqlearn.pipelines.cores import usual_workers
-from freqlearn.pipelines.dali_graph import Device, gpu_number, load_dali
+from freqlearn.pipelines.dali.graph import Device, gpu_number, load_dali
 from freqlearn.pipelines.data import SampleError, Transform
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.image_loader import ImageLoader

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from freqlearn.pipelines.dali_graph import DecodeOn, load_dali, pictures
+from freqlearn.pipelines.dali.graph import DecodeOn, load_dali, pictures
 from freqlearn.pipelines.data import SampleError, derived_seed
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.spec import InputSpec
@@ -35,7 +35,7 @@ class Reader:
         gpu: Number of the GPU that decodes; None for the CPU.
         num_threads: DALI's threads.
         prefetch: Batches that it prepares ahead.
-        graph: Further options of `freqlearn.pipelines.dali_graph.pictures`.
+        graph: Further options of `freqlearn.pipelines.dali.graph.pictures`.
     """
 
     folder: ClassFolder

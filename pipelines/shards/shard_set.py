@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from freqlearn.pipelines.choosing import by_hash, digest
-from freqlearn.pipelines.shard_listing import SIZES, count_shards, expand, file_name, listed_sizes, read_classes
+from freqlearn.pipelines.shards.listing import SIZES, count_shards, expand, file_name, listed_sizes, read_classes
 
 # Where reading can begin anywhere, an epoch's order is made of runs of at most so many samples, long enough to be read
 # quickly, and of at least so many runs, so that a batch is not of one corner of the data set.
@@ -212,7 +212,7 @@ def open_shards(
         SampleError: If a local shard is missing or damaged.
         ValueError: If there are no shards, classes or samples, or their number is not known or another.
     """
-    from freqlearn.pipelines.shard_reading import enters_anywhere, is_local
+    from freqlearn.pipelines.shards.reading import enters_anywhere, is_local
 
     urls = expand(source)
     names, beside = read_classes(urls, classes, default_classes)

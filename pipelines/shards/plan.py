@@ -19,7 +19,7 @@ from torch.utils.data.distributed import DistributedSampler
 from freqlearn.indexing import integer
 from freqlearn.pipelines.data import derived_seed
 from freqlearn.pipelines.sampling import rank_and_world
-from freqlearn.pipelines.shards import Part, ShardSet
+from freqlearn.pipelines.shards.shard_set import Part, ShardSet
 
 BUFFER = 250
 """Samples that a stream chooses the next one from. A process has at most 24 streams: 6000 encoded images in memory."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from freqlearn.exported import Exported
 from freqlearn.pipelines.checkpoint import Checkpoint
 from freqlearn.pipelines.data import naming_file
-from freqlearn.pipelines.export_network import GatedNetwork
-from freqlearn.pipelines.export_pictures import Pictures
+from freqlearn.pipelines.export.network import GatedNetwork
+from freqlearn.pipelines.export.pictures import Pictures
 from freqlearn.pipelines.inputs import eval_transform
 
 _AT_ONCE = 8
@@ -72,7 +72,7 @@ def compare(exported: Exported, checkpoint: Checkpoint, network: nn.Module, pict
     Args:
         exported: The exported model, loaded.
         checkpoint: The checkpoint, with its gate frozen if it was exported so.
-        network: What was exported (`export_network.exportable`), for the margins of a gate.
+        network: What was exported (`freqlearn.pipelines.export.network.exportable`), for the margins of a gate.
         pictures: What to compare on.
 
     Raises:

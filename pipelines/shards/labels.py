@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from freqlearn.pipelines.data import SampleError
-from freqlearn.pipelines.shard_reading import Raw
+from freqlearn.pipelines.shards.reading import Raw
 from freqlearn.sources import FileBytes
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")

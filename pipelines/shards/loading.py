@@ -9,9 +9,9 @@ from torch.utils.data import Dataset
 
 from freqlearn.pipelines.data import EncodedDataset, SampleError, Transform
 from freqlearn.pipelines.image_loader import STATE_VERSION, ImageLoader, excerpt
-from freqlearn.pipelines.shard_labels import Labels, image_name, image_of
-from freqlearn.pipelines.shard_plan import Begun, Block, BlockSampler, Cut, Division, Stream, stream_lengths
-from freqlearn.pipelines.shards import ShardSet
+from freqlearn.pipelines.shards.labels import Labels, image_name, image_of
+from freqlearn.pipelines.shards.plan import Begun, Block, BlockSampler, Cut, Division, Stream, stream_lengths
+from freqlearn.pipelines.shards.shard_set import ShardSet
 
 
 class Found(NamedTuple):
@@ -66,7 +66,7 @@ class ShardDataset(EncodedDataset):
     def _found(self, index: int) -> Found:
         if index in self.at_hand:
             return self.at_hand[index]
-        from freqlearn.pipelines.shard_reading import read_samples
+        from freqlearn.pipelines.shards.reading import read_samples
 
         shard, position = self.shards.place_of(index)
         return Found(index, self.shards.urls[shard], next(read_samples(self.shards.urls[shard], first=position)))
@@ -103,7 +103,7 @@ class StreamReader:
 
 def _samples(shards: ShardSet, stream: Stream, start: int) -> Iterator[Found]:
     """The stream's samples from number `start` on."""
-    from freqlearn.pipelines.shard_reading import read_samples
+    from freqlearn.pipelines.shards.reading import read_samples
 
     if shards.sizes is None:
         yield from _endless(shards, stream, start)
@@ -120,7 +120,7 @@ def _samples(shards: ShardSet, stream: Stream, start: int) -> Iterator[Found]:
 
 
 def _endless(shards: ShardSet, stream: Stream, start: int) -> Iterator[Found]:
-    from freqlearn.pipelines.shard_reading import read_samples
+    from freqlearn.pipelines.shards.reading import read_samples
 
     number = 0
     for turn, (shard, _, _) in enumerate(cycle(stream.parts)):

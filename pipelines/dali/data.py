@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from freqlearn.pipelines.dali import DaliLoader, make_dali_loader
-from freqlearn.pipelines.dali_graph import Device
-from freqlearn.pipelines.dali_native import DaliNativeLoader, make_dali_native_loader
+from freqlearn.pipelines.dali.graph import Device
+from freqlearn.pipelines.dali.loader import DaliLoader, make_dali_loader
+from freqlearn.pipelines.dali.native import DaliNativeLoader, make_dali_native_loader
 from freqlearn.pipelines.data import ImageDataset
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.folders import ClassFolder

@@ -118,7 +118,7 @@ def count_shards(urls: Sequence[str]) -> tuple[int, ...]:
     Raises:
         SampleError: If one cannot be read to its end.
     """
-    from freqlearn.pipelines.shard_reading import count_samples
+    from freqlearn.pipelines.shards.reading import count_samples
 
     if len(urls) > 10:
         _log.info("Counting the samples of %d shards; a %s beside them saves that", len(urls), SIZES)
@@ -151,7 +151,7 @@ def file_name(url: str) -> str:
 
 def _folders(urls: Sequence[str]) -> list[Path]:
     """The local folders that shards lie in."""
-    from freqlearn.pipelines.shard_reading import is_local
+    from freqlearn.pipelines.shards.reading import is_local
 
     return list(dict.fromkeys(Path(urlparse(url).path).parent for url in urls if is_local(url)))
 

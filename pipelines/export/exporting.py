@@ -11,10 +11,10 @@ from freqlearn import atomic
 from freqlearn.exported import loads_exported
 from freqlearn.exported_about import Description
 from freqlearn.pipelines.checkpoint import load_checkpoint
-from freqlearn.pipelines.export_check import Comparison, compare
-from freqlearn.pipelines.export_formats import to_onnx, to_torch
-from freqlearn.pipelines.export_network import GatedNetwork, exportable, fix_gate
-from freqlearn.pipelines.export_pictures import choose_pictures
+from freqlearn.pipelines.export.check import Comparison, compare
+from freqlearn.pipelines.export.formats import to_onnx, to_torch
+from freqlearn.pipelines.export.network import GatedNetwork, exportable, fix_gate
+from freqlearn.pipelines.export.pictures import choose_pictures
 
 Format = Literal["onnx", "torch"]
 _SUFFIX = {"onnx": ".onnx", "torch": ".pt2"}
