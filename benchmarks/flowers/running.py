@@ -94,39 +94,22 @@ def run(experiment: Experiment, variant: Variant, seed: int) -> None:
 
 
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
-    resume = _last(folder, variant).is_file()
+    same: dict[str, Any] = {
+        "data": experiment.data,
+        "output": folder,
+        "model": NETWORK,
+        "epochs": experiment.epochs,
+        "batch_size": BATCH_SIZE,
+        "lr": LR,
+        "workers": 0,
+        "seed": seed,
+        "resume": _last(folder, variant).is_file(),
+        "progress": experiment.progress,
+    }
     if variant.choice == "dynamic":
-        options = RankOptions(
-            data=experiment.data,
-            output=folder,
-            model=NETWORK,
-            spec=str(experiment.spec(variant.group)),
-            epochs=experiment.epochs,
-            batch_size=BATCH_SIZE,
-            lr=LR,
-            workers=0,
-            seed=seed,
-            resume=resume,
-            progress=experiment.progress,
-        )
-        rank(options)
-        return
-    train(
-        TrainOptions(
-            data=experiment.data,
-            output=folder,
-            model=NETWORK,
-            **_input(experiment, variant, seed),
-            epochs=experiment.epochs,
-            validate_every=experiment.epochs,
-            batch_size=BATCH_SIZE,
-            lr=LR,
-            workers=0,
-            seed=seed,
-            resume=resume,
-            progress=experiment.progress,
-        )
-    )
+        rank(RankOptions(**same, spec=str(experiment.spec(variant.group))))
+    else:
+        train(TrainOptions(**same, **_input(experiment, variant, seed), validate_every=experiment.epochs))
 
 
 def _last(folder: Path, variant: Variant) -> Path:
