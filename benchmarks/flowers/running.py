@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.options import TrainOptions
-from freqlearn.pipelines.rank_methods import MODEL
 from freqlearn.pipelines.rank_options import RankOptions
 from freqlearn.pipelines.ranking import rank
 from freqlearn.pipelines.stats import stats
@@ -61,8 +60,6 @@ class Experiment:
 
     def ranking(self, method: str, seed: int) -> Path:
         """Where a ranking is written."""
-        if method == "gate":
-            return self.folder(Variant("small", "dynamic"), seed)
         return self.output / f"seed-{seed}" / f"ranking-{method}"
 
     def result(self, variant: Variant, seed: int) -> dict[str, Any] | None:
@@ -88,13 +85,19 @@ def run(experiment: Experiment, variant: Variant, seed: int) -> None:
             return
         _log.info("%s, seed %d", variant.label, seed)
         _train(experiment, variant, seed, folder)
-        result = _assess(load_checkpoint(_last(folder, variant)), read_class_folder(experiment.data / "val"))
+        result = _assess(load_checkpoint(folder / LAST), read_class_folder(experiment.data / "val"))
         result |= {"variant": variant.name, "seed": seed, "epochs": experiment.epochs}
         atomic.write_text(folder / "result.json", json.dumps(result) + "\n")
 
 
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
-    same: dict[str, Any] = {
+    given = _input(experiment, variant, seed)
+    train(TrainOptions(**_shared(experiment, folder, seed), **given, validate_every=experiment.epochs))
+
+
+def _shared(experiment: Experiment, folder: Path, seed: int) -> dict[str, Any]:
+    """What every training is given, a ranking's too."""
+    return {
         "data": experiment.data,
         "output": folder,
         "model": NETWORK,
@@ -103,18 +106,9 @@ def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) ->
         "lr": LR,
         "workers": 0,
         "seed": seed,
-        "resume": _last(folder, variant).is_file(),
+        "resume": any(folder.rglob(LAST)),
         "progress": experiment.progress,
     }
-    if variant.choice == "dynamic":
-        rank(RankOptions(**same, spec=str(experiment.spec(variant.group))))
-    else:
-        train(TrainOptions(**same, **_input(experiment, variant, seed), validate_every=experiment.epochs))
-
-
-def _last(folder: Path, variant: Variant) -> Path:
-    """The newest checkpoint of a variant; a dynamic one is trained by its ranking."""
-    return folder / MODEL / LAST if variant.choice == "dynamic" else folder / LAST
 
 
 def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any]:
@@ -127,6 +121,8 @@ def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any
             return {**spec, "channels": str(TOP)}
         case "all":
             return {**spec, "channels": "all"}
+        case "dynamic":
+            return {**spec, "channels": "all", "gate": True}
         case "floor":
             return {**spec, "channels": "all", "std_floor": STD_FLOOR}
         case "random":
@@ -137,27 +133,20 @@ def _input(experiment: Experiment, variant: Variant, seed: int) -> dict[str, Any
             return {**spec, "channels": str(ranking), "top": TOP}
 
 
-def importance(experiment: Experiment, method: str, seed: int) -> Path:
+def importance(experiment: Experiment, method: Literal["gate", "energy", "ablation"], seed: int) -> Path:
     """The folder of a ranking, made at the first call: by the gate, by energy, or by ablation of the model on all."""
     folder = experiment.ranking(method, seed)
-    if method == "gate" or (folder / "importance.json").is_file():  # ranking is what the gate was trained by
+    if (folder / "importance.json").is_file():
         return folder
-    if method == "energy":
-        options = RankOptions(
-            data=experiment.data,
-            output=folder,
-            method="energy",
-            model=NETWORK,
-            size_px=SIZES_PX["small"],
-            seed=seed,
-            progress=experiment.progress,
-        )
-        rank(options)
-        return folder
-    trained = load_checkpoint(experiment.folder(Variant("small", "all"), seed) / LAST)
-    sample = read_class_folder(experiment.data / "train").sample(_ABLATION_PHOTOS, seed=seed)
-    values = loss_increase(trained.model, _loader(sample, trained), channels=len(ChannelSet.all()))
-    Importance(values, "ablation", {"folder": str(sample.root), "images": len(sample), "seed": seed}).save(folder)
+    if method == "ablation":
+        trained = load_checkpoint(experiment.folder(Variant("small", "all"), seed) / LAST)
+        sample = read_class_folder(experiment.data / "train").sample(_ABLATION_PHOTOS, seed=seed)
+        values = loss_increase(trained.model, _loader(sample, trained), channels=len(ChannelSet.all()))
+        measured_on = {"folder": str(sample.root), "images": len(sample), "seed": seed}
+        Importance(values, "ablation", measured_on).save(folder)
+    else:
+        spec = str(experiment.spec("small"))
+        rank(RankOptions(**_shared(experiment, folder, seed), method=method, spec=spec))
     return folder
 
 

@@ -54,4 +54,4 @@ VARIANTS = tuple(
         for choice in ("rgb", "square", "all", "floor", "dynamic", "gate", "random", "energy", "ablation")
     ]
 )
-"""In an order in which each finds what it needs: the gate's top 24 the gate, the ablation's the model on all."""
+"""In an order in which each finds what it needs: the ablation's top 24 the model on all."""
