@@ -29,7 +29,7 @@ class Header:
 
     Attributes:
         network: Name for `freqlearn.pipelines.networks.build_network`.
-        arguments: Its further arguments (stage2_stride, gate), as JSON types.
+        arguments: Its further arguments (stage2_stride, gate, octave, ...), as JSON types.
         spec: What the network is given.
         classes: Class names in the order of the logits.
         training: Options and facts of the training, as JSON types; for people, and to check on resuming.

@@ -1,5 +1,7 @@
 """What a network costs: multiply-accumulates of a forward pass."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,16 +24,15 @@ def macs(network: nn.Module, maps: torch.Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def macs_per_image(name: str, spec: InputSpec, *, num_classes: int, stage2_stride: int = 2, gate: bool = False) -> int:
+def macs_per_image(name: str, spec: InputSpec, *, num_classes: int, **arguments: Any) -> int:
     """Multiply-accumulates of one image; computes nothing, so it takes as long for large networks as for small ones.
 
     Args:
-        name: Network, as of `freqlearn.pipelines.networks.build_network`, whose other arguments follow.
+        name: Network, as of `freqlearn.pipelines.networks.build_network`.
         spec: What it is given.
         num_classes: Number of logits.
-        stage2_stride: For ResNets on frequency channels.
-        gate: Whether a gate is in front.
+        **arguments: Further arguments of `build_network`, such as stage2_stride, gate and octave.
     """
     with torch.device("meta"):
-        network = build_network(name, spec, num_classes=num_classes, stage2_stride=stage2_stride, gate=gate).eval()
+        network = build_network(name, spec, num_classes=num_classes, **arguments).eval()
         return macs(network, torch.empty(1, spec.in_channels, spec.map_size, spec.map_size))

@@ -35,7 +35,14 @@ def usual_resize_px(size_px: int) -> int:
 
 
 def build_network(
-    name: str, spec: InputSpec, *, num_classes: int, stage2_stride: int = 2, gate: bool = False
+    name: str,
+    spec: InputSpec,
+    *,
+    num_classes: int,
+    stage2_stride: int = 2,
+    gate: bool = False,
+    octave: float = 0.0,
+    octave_input: bool = False,
 ) -> nn.Module:
     """Build a network with random weights.
 
@@ -45,6 +52,8 @@ def build_network(
         num_classes: Number of logits.
         stage2_stride: For ResNets on frequency channels, see freqlearn.models.
         gate: Put a FrequencyGate in front: the result is a Sequential with the children `gate` and `network`.
+        octave: Alpha of octave convolution, for ResNets; 0 for plain convolutions, see `freqlearn.models.octavize`.
+        octave_input: Give the network the lowest frequency channels, the share `octave` of them, at half resolution.
 
     Raises:
         ValueError: If there is no such network, or the options do not fit the spec.
@@ -53,12 +62,20 @@ def build_network(
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORK_NAMES)}")
     if stage2_stride != 2 and (spec.kind == "rgb" or not name.startswith("resnet")):
         raise ValueError(f"stage2_stride is for ResNets on frequency channels, not for {name} on {spec}")
+    if octave and not name.startswith("resnet"):
+        raise ValueError(f"octave is for ResNets, not for {name}")
+    if octave_input and (spec.kind == "rgb" or not octave):
+        raise ValueError("octave_input is for frequency channels and a network with octave above 0")
     if spec.channels is None:
         if gate:
             raise ValueError("a gate is for frequency channels; the spec is of kind rgb")
-        return _rgb_network(name, num_classes)
+        network = _rgb_network(name, num_classes)
+        return models.octavize(network, octave) if octave else network
     options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
     network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
+    if octave:
+        low = models.split_by_frequency(spec.channels, octave)[1] if octave_input else ()
+        models.octavize(network, octave, low_input=low)
     if not gate:
         return network
     return nn.Sequential(OrderedDict(gate=models.FrequencyGate(spec.channels), network=network))

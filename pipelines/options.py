@@ -38,6 +38,10 @@ class RunOptions:
         output: Folder for checkpoints and logs; runs/MODEL-INPUT by default.
         model: Network. With dct input it has no stem; with rgb input it is torchvision's. small is for experiments on
             a CPU.
+        octave: Alpha of octave convolution: share of a ResNet's feature channels that are kept at half resolution, for
+            instance 0.25; 0 for plain convolutions.
+        octave_input: With octave, also give the network the lowest frequency channels at half resolution, the same
+            share of them.
         spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
             Without one, statistics are measured on the training files first.
         size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small, rgb:
@@ -99,6 +103,8 @@ class RunOptions:
     val_images: int | None = None
     output: Path | None = None
     model: NetworkName = "resnet18"
+    octave: float = 0.0
+    octave_input: bool = False
     spec: str | None = None
     size_px: int | None = None
     resize_px: int | None = None
@@ -163,6 +169,7 @@ class RunOptions:
         for name in ("gradient_clip", "std_floor"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}; leave it out for none")
+        self._check_octave()
         for name in ("weight_decay", "mixup", "cutmix"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -184,6 +191,15 @@ class RunOptions:
             for name in ("val_shards", "train_images", "val_images"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} is for shards: give train_shards too")
+
+    def _check_octave(self) -> None:
+        object.__setattr__(self, "octave", float(self.octave))  # YAML reads 0 as an integer
+        if not 0 <= self.octave <= 1:
+            raise ValueError(f"octave is a share of the channels, from 0 to 1; got {self.octave}")
+        if self.octave and not self.model.startswith("resnet"):
+            raise ValueError(f"octave is for ResNets, not for {self.model}; leave it out")
+        if self.octave_input and not self.octave:
+            raise ValueError("octave_input is for a network with octave convolutions; add octave, for instance 0.25")
 
     def _check_price(self) -> None:
         if self.target_channels is None:
@@ -235,9 +251,19 @@ class TrainOptions(RunOptions):
             raise ValueError(f"top must be at least 1, got {self.top}")
         if self.input == "rgb" and (self.channels is not None or self.top is not None):
             raise ValueError("rgb input has no frequency channels; leave out channels and top")
+        if self.input == "rgb" and self.octave_input:
+            raise ValueError("rgb input has no frequency channels to split; leave out octave_input")
         if self.input == "rgb" and (self.gate or self.std_floor is not None):
             raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
         if self.loader != "native" and self.on_bad_image != "error":
             raise ValueError(f"loader {self.loader} cannot skip bad images; use loader native, or on_bad_image error")
         if self.loader != "native" and self.train_shards is not None:
             raise ValueError(f"loader {self.loader} reads folders of files, and no shards; use loader native")
+
+    def network_arguments(self) -> dict[str, Any]:
+        """What `freqlearn.pipelines.networks.build_network` is given beside the spec and the number of classes.
+
+        As a checkpoint carries it: those that are not usual, and stage2_stride.
+        """
+        unusual = {"gate": self.gate, "octave": self.octave, "octave_input": self.octave_input}
+        return {"stage2_stride": self.stage2_stride} | {name: value for name, value in unusual.items() if value}

@@ -78,7 +78,7 @@ def fresh(options: TrainOptions, folders: DataFolders, output: Path) -> Start:
         atomic.write_text(output / CONFIG, yaml.safe_dump(plain, sort_keys=False))
     header = Header(
         network=options.model,
-        arguments={"stage2_stride": options.stage2_stride} | ({"gate": True} if options.gate else {}),
+        arguments=options.network_arguments(),
         spec=spec,
         classes=folders.train.classes,
         training={**plain, "files": len(folders.train), "fingerprint": folders.train.fingerprint()},

@@ -82,6 +82,8 @@ def _trainings(options: SweepOptions) -> Iterator[TrainOptions]:
                 seed=seed,
                 input="rgb",
                 stage2_stride=2,  # the baseline is torchvision's network
+                octave=0.0,
+                octave_input=False,
                 spec=None,
                 std_floor=None,
                 size_px=options.rgb_size_px or _rgb_size_px(options, spec),
@@ -134,7 +136,6 @@ def _finished(folder: Path, training: TrainOptions) -> Point | None:
 def _train(training: TrainOptions, folder: Path, callbacks: Sequence[Callback]) -> Point:
     last = _LastValidation()
     result = train(training, callbacks=[last, *callbacks])
-    stride = 2 if result.spec.kind == "rgb" else training.stage2_stride
     point = Point(
         input=result.spec.kind,
         channels=result.spec.in_channels,
@@ -142,7 +143,9 @@ def _train(training: TrainOptions, folder: Path, callbacks: Sequence[Callback]) 
         accuracy=last.accuracy,
         images=last.images,
         bytes_per_image=result.spec.bytes_per_image,
-        macs=macs_per_image(training.model, result.spec, num_classes=len(result.classes), stage2_stride=stride),
+        macs=macs_per_image(
+            training.model, result.spec, num_classes=len(result.classes), **training.network_arguments()
+        ),
     )
     if is_first_process():
         document = {"point": asdict(point), "options": _plain(training)}

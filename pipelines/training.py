@@ -103,13 +103,7 @@ def _check_together(options: TrainOptions, folders: DataFolders) -> None:
             raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
     spec = choose_spec(options)
     with torch.device("meta"):  # costs nothing there
-        build_network(
-            options.model,
-            spec,
-            num_classes=len(folders.train.classes),
-            stage2_stride=options.stage2_stride,
-            gate=options.gate,
-        )
+        build_network(options.model, spec, num_classes=len(folders.train.classes), **options.network_arguments())
     if options.target_channels is None:
         return
     if not options.gate:
@@ -284,8 +278,9 @@ def _announce(options: TrainOptions, folders: DataFolders, header: Header, *, wo
     else:
         validation = f"{len(folders.val)} held out for validation ({options.val_fraction:.0%} of every class)"
     _log.info(
-        "Training %s%s on %s: %d images of %d classes, %s%s",
+        "Training %s%s%s on %s: %d images of %d classes, %s%s",
         header.network,
+        f" with octave convolutions (alpha {options.octave:g})" if options.octave else "",
         " behind a gate" if options.gate else "",
         header.spec,
         len(folders.train),
