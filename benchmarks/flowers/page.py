@@ -1,4 +1,4 @@
-"""Put the results on flowers into docs: the tables of docs/results.md, docs/results/*.csv and the heatmap.
+"""Put the results on flowers into docs: tables of results.md and octave.md, docs/results/*.csv and the heatmap.
 
 python -m benchmarks.flowers.page [--seeds 0 1 2] [--output runs/flowers]
 """
@@ -31,17 +31,26 @@ def main() -> None:
     experiment = Experiment(Path(data) / "flowers", options.output, epochs=0)
     rows = results.finished(experiment, options.seeds)
     found = results.rankings(experiment, options.seeds)
-    tables = {
-        "flowers-main": results.accuracy_table(rows, "main"),
-        "flowers-small": results.accuracy_table(rows, "small"),
-        "flowers-differences": results.difference_table(rows),
-        "flowers-rankings": results.ranking_table(found),
-        "flowers-shares": results.share_table(found),
+    plain = [row for row in rows.values() if not row.variant.octave]
+    octave = [row for row in rows.values() if row.variant.octave or row.variant.name in ("small-rgb", "small-square")]
+    pages = {
+        "results.md": {
+            "flowers-main": results.accuracy_table(row for row in plain if row.variant.group == "main"),
+            "flowers-small": results.accuracy_table(row for row in plain if row.variant.group == "small"),
+            "flowers-differences": results.difference_table(rows, results.COMPARED),
+            "flowers-rankings": results.ranking_table(found),
+            "flowers-shares": results.share_table(found),
+        },
+        "octave.md": {
+            "flowers-octave": results.accuracy_table(octave),
+            "flowers-octave-differences": results.difference_table(rows, results.OCTAVE_COMPARED),
+        },
     }
-    page = DOCS / "results.md"
-    markdown = {name: Section(name, "", table).markdown() for name, table in tables.items() if table}
-    page.write_text(rewritten(page.read_text(), markdown))
-    print(f"{page}: {', '.join(markdown)}")
+    for name, tables in pages.items():
+        page = DOCS / name
+        markdown = {title: Section(title, "", table).markdown() for title, table in tables.items() if table}
+        page.write_text(rewritten(page.read_text(), markdown))
+        print(f"{page}: {', '.join(markdown)}")
     for path in results.write_csv(experiment, rows, options.seeds, DOCS / "results"):
         print(path)
     if any(method == "gate" for method, _ in found):

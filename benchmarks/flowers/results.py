@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.flowers.running import TOP, Experiment
-from benchmarks.flowers.variants import VARIANTS, Variant
+from benchmarks.flowers.variants import OCTAVE_ALPHAS, VARIANTS, Variant
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS, label
 from freqlearn.pipelines.folders import read_class_folder
@@ -34,6 +34,16 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("small-ablation", "small-gate"),
     ("small-dynamic", "small-gate"),
     ("small-dynamic", "small-all"),
+)
+OCTAVE_COMPARED: tuple[tuple[str, str], ...] = tuple(
+    pair
+    for alpha in OCTAVE_ALPHAS
+    for pair in (
+        (f"small-rgb-octave-{alpha:g}", "small-rgb"),
+        (f"small-square-octave-{alpha:g}", "small-square"),
+        (f"small-square-octave-{alpha:g}-input", "small-square"),
+        (f"small-square-octave-{alpha:g}-input", f"small-square-octave-{alpha:g}"),
+    )
 )
 """Pairs whose difference is reported, photo by photo."""
 
@@ -77,12 +87,10 @@ def finished(experiment: Experiment, seeds: Sequence[int]) -> dict[str, Row]:
     return rows
 
 
-def accuracy_table(rows: Mapping[str, Row], group: str) -> list[dict[str, str]]:
+def accuracy_table(rows: Iterable[Row]) -> list[dict[str, str]]:
     """A row a variant: cost and accuracy, mean and standard deviation over the seeds."""
     table = []
-    for row in rows.values():
-        if row.variant.group != group:
-            continue
+    for row in rows:
         accuracies = 100 * row.accuracies
         spread = f" ± {accuracies.std(ddof=1):.1f}" if len(accuracies) > 1 else ""
         table.append(
@@ -98,10 +106,10 @@ def accuracy_table(rows: Mapping[str, Row], group: str) -> list[dict[str, str]]:
     return table
 
 
-def difference_table(rows: Mapping[str, Row]) -> list[dict[str, str]]:
+def difference_table(rows: Mapping[str, Row], pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     """A row a pair: the difference in points, photo by photo, and its 95 % confidence interval over photos."""
     table = []
-    for first, second in COMPARED:
+    for first, second in pairs:
         if first not in rows or second not in rows:
             continue
         a, b = rows[first], rows[second]

@@ -92,7 +92,8 @@ def run(experiment: Experiment, variant: Variant, seed: int) -> None:
 
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
     given = _input(experiment, variant, seed)
-    train(TrainOptions(**_shared(experiment, folder, seed), **given, validate_every=experiment.epochs))
+    octave = {"octave": variant.octave, "octave_input": variant.octave_input}
+    train(TrainOptions(**_shared(experiment, folder, seed), **given, **octave, validate_every=experiment.epochs))
 
 
 def _shared(experiment: Experiment, folder: Path, seed: int) -> dict[str, Any]:
