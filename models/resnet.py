@@ -78,6 +78,7 @@ class FrequencyResNet(ResNet):
             norm_layer=norm_layer,
         )
         self.spec = spec
+        self.split: nn.Module = nn.Identity()  # octavize(low_input=...) puts a FrequencySplit here
         del self.conv1, self.bn1, self.relu, self.maxpool
 
     def _make_layer(
@@ -98,6 +99,7 @@ class FrequencyResNet(ResNet):
 
     def _forward_impl(self, x: Tensor) -> Tensor:
         check_maps(x, self.in_channels)
+        x = self.split(x)
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
         x = torch.flatten(self.avgpool(x), 1)  # (N, 512 * expansion)

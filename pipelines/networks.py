@@ -8,6 +8,7 @@ import torchvision
 from torch import nn
 
 from freqlearn import models
+from freqlearn.models.octave import octavize, split_by_frequency
 from freqlearn.spec import InputSpec
 
 _NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
@@ -70,12 +71,12 @@ def build_network(
         if gate:
             raise ValueError("a gate is for frequency channels; the spec is of kind rgb")
         network = _rgb_network(name, num_classes)
-        return models.octavize(network, octave) if octave else network
+        return octavize(network, octave) if octave else network
     options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
     network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
     if octave:
-        low = models.split_by_frequency(spec.channels, octave)[1] if octave_input else ()
-        models.octavize(network, octave, low_input=low)
+        low = split_by_frequency(spec.channels, octave)[1] if octave_input else ()
+        octavize(network, octave, low_input=low)
     if not gate:
         return network
     return nn.Sequential(OrderedDict(gate=models.FrequencyGate(spec.channels), network=network))

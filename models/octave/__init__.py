@@ -1,6 +1,8 @@
 """Octave convolution: feature maps in a high- and a low-frequency group, the low one at half the resolution."""
 
+from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck, OctSplit
 from freqlearn.models.octave.conv import OctConv2d, PathWeights
+from freqlearn.models.octave.frequency_split import FrequencySplit, split_by_frequency
 from freqlearn.models.octave.layers import (
     Branchwise,
     OctAvgPool2d,
@@ -11,25 +13,58 @@ from freqlearn.models.octave.layers import (
     OctReLU6,
     OctSqueezeExcite,
 )
+from freqlearn.models.octave.octavize import octavize
 from freqlearn.models.octave.pair import Features, Pair, add, concatenate, double, halve, low_channels, merge
+from freqlearn.models.octave.resnet import (
+    SEBottleneck,
+    oct_resnet26,
+    oct_resnet50,
+    oct_resnet101,
+    oct_resnet152,
+    oct_resnet200,
+    oct_resnext50_32x4d,
+    oct_se_resnet26,
+    oct_se_resnet50,
+    oct_se_resnet101,
+    oct_se_resnet152,
+    oct_se_resnet200,
+)
 
 __all__ = [
     "Branchwise",
     "Features",
+    "FrequencySplit",
     "OctAvgPool2d",
+    "OctBasicBlock",
     "OctBatchNorm2d",
+    "OctBottleneck",
     "OctConv2d",
     "OctMaxPool2d",
     "OctNorm2d",
     "OctReLU",
     "OctReLU6",
+    "OctSplit",
     "OctSqueezeExcite",
     "Pair",
     "PathWeights",
+    "SEBottleneck",
     "add",
     "concatenate",
     "double",
     "halve",
     "low_channels",
     "merge",
+    "oct_resnet26",
+    "oct_resnet50",
+    "oct_resnet101",
+    "oct_resnet152",
+    "oct_resnet200",
+    "oct_resnext50_32x4d",
+    "oct_se_resnet26",
+    "oct_se_resnet50",
+    "oct_se_resnet101",
+    "oct_se_resnet152",
+    "oct_se_resnet200",
+    "octavize",
+    "split_by_frequency",
 ]

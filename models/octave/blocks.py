@@ -175,7 +175,7 @@ def _shortcut(
             f"expected a convolution in the shortcut from {in_channels} to {out_channels} channels with stride "
             f"{stride}, got none; leave out downsample=False"
         )
-    if alpha_in == alpha_out:
+    if low_channels(in_channels, alpha_in) == low_channels(out_channels, alpha_out):
         return None
     if alpha_in != 0:
         raise ValueError(

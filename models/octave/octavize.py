@@ -1,11 +1,11 @@
 """Octave convolutions in place of the convolutions of a ResNet that is there already."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops import SqueezeExcitation
@@ -24,8 +24,8 @@ def octavize(model: _Model, alpha: float, *, low_input: Iterable[int] = ()) -> _
 
     The stem stays as it is; the first block takes a Tensor and gives a pair; the last stage has alpha 0 (its maps would
     be 4x4), so that its first block takes a pair and gives a Tensor. Weights and normalisation statistics are carried
-    over, and the state dict keeps its names and shapes: the state of a plain ResNet loads at any alpha. With alpha 0
-    the network computes what it did before, bit for bit.
+    over, and the state dict of the plain ResNet still loads, at any alpha. With alpha 0 the network computes what it
+    did before, bit for bit.
 
     ``low_input`` is for both at once, DCT input and octave features: those channels come to the first block in its low
     branch, averaged to half the resolution. The first block's weights are then in the order of the split, which is part
@@ -48,7 +48,7 @@ def octavize(model: _Model, alpha: float, *, low_input: Iterable[int] = ()) -> _
     """
     if not isinstance(model, ResNet):
         raise TypeError(f"expected a ResNet of torchvision or freqlearn.models, got {type(model).__name__}")
-    split = _split_of(model, ChannelsOf(low_input))
+    split = _split(model, tuple(low_input))
     alpha_in = 0.0 if split is None else split.alpha
     stages: dict[str, nn.Sequential] = {}
     for name in _STAGES:
@@ -60,4 +60,83 @@ def octavize(model: _Model, alpha: float, *, low_input: Iterable[int] = ()) -> _
         stages[name] = nn.Sequential(*blocks)
     for name, stage in stages.items():
         setattr(model, name, stage)
+    if split is not None:
+        model.split = split.to(model.fc.weight.device)
+        _reorder_input(model.layer1[0], split.order)
     return model
+
+
+def _split(model: ResNet, low: Sequence[int]) -> FrequencySplit | None:
+    if not low:
+        return None
+    channels = model.spec.channels if isinstance(model, FrequencyResNet) and model.spec is not None else None
+    if channels is None:
+        raise ValueError(
+            "low_input is for a network of freqlearn.models that was made from a spec, which says what its channels are"
+        )
+    return FrequencySplit(channels, low)
+
+
+def _octave_block(block: nn.Module, alpha_in: float, alpha_out: float, model: ResNet) -> nn.Module:
+    """Return the block with octave convolutions, on its device, with its weights and in its mode."""
+    if not isinstance(block, BasicBlock | Bottleneck):
+        raise TypeError(
+            f"expected torchvision's BasicBlock or Bottleneck, got {type(block).__name__}"
+            + (
+                "; the model has octave convolutions already"
+                if isinstance(block, OctBasicBlock | OctBottleneck)
+                else ""
+            )
+        )
+    squeeze = getattr(block, "se", None)
+    shared = {
+        "alpha_in": alpha_in,
+        "alpha_out": alpha_out,
+        "downsample": block.downsample is not None,
+        "norm_layer": _norm_layer(block.bn1, model),
+        "squeeze_channels": squeeze.fc1.out_channels if isinstance(squeeze, SqueezeExcitation) else None,
+    }
+    octave: OctBasicBlock | OctBottleneck
+    with torch.device("meta"):  # what is drawn here would be overwritten
+        if isinstance(block, BasicBlock):
+            octave = OctBasicBlock(block.conv1.in_channels, block.conv2.out_channels, stride=block.stride, **shared)
+        else:
+            octave = OctBottleneck(
+                block.conv1.in_channels,
+                block.conv2.out_channels,
+                block.conv3.out_channels,
+                stride=block.stride,
+                groups=block.conv2.groups,
+                dilation=block.conv2.dilation[0],
+                **shared,
+            )
+    weight = block.conv1.weight
+    octave = octave.to_empty(device=weight.device).to(weight.dtype)
+    octave.load_state_dict(block.state_dict())
+    return octave.train(block.training)
+
+
+def _norm_layer(norm: nn.Module, model: ResNet) -> Callable[..., nn.Module]:
+    """What makes layers like a given one."""
+    if isinstance(norm, _BatchNorm):  # also where SyncBatchNorm took its place, or somebody changed eps
+        return partial(
+            type(norm),
+            eps=norm.eps,
+            momentum=norm.momentum,
+            affine=norm.affine,
+            track_running_stats=norm.track_running_stats,
+        )
+    made_by: Callable[..., nn.Module] = model._norm_layer
+    return made_by
+
+
+@torch.no_grad()
+def _reorder_input(block: nn.Module, order: Tensor) -> None:
+    """Sort the input side of a block's weights by positions in the old order."""
+    for name in ("conv1", "downsample.0"):
+        try:
+            convolution = block.get_submodule(name)
+        except AttributeError:  # ResNet-18 and -34 with 64 channels: no convolution in the shortcut
+            continue
+        weight = cast(OctConv2d, convolution).weight
+        weight.copy_(weight[:, order])
