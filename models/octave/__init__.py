@@ -2,6 +2,7 @@
 
 from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck, OctSplit
 from freqlearn.models.octave.conv import OctConv2d, PathWeights
+from freqlearn.models.octave.densenet import OctDenseNet, oct_densenet121
 from freqlearn.models.octave.frequency_split import FrequencySplit, split_by_frequency
 from freqlearn.models.octave.layers import (
     Branchwise,
@@ -13,6 +14,8 @@ from freqlearn.models.octave.layers import (
     OctReLU6,
     OctSqueezeExcite,
 )
+from freqlearn.models.octave.mobilenet_v1 import OctMobileNetV1, oct_mobilenet_v1
+from freqlearn.models.octave.mobilenet_v2 import OctInvertedResidual, OctMobileNetV2, oct_mobilenet_v2
 from freqlearn.models.octave.octavize import octavize
 from freqlearn.models.octave.pair import Features, Pair, add, concatenate, double, halve, low_channels, merge
 from freqlearn.models.octave.resnet import (
@@ -39,7 +42,11 @@ __all__ = [
     "OctBatchNorm2d",
     "OctBottleneck",
     "OctConv2d",
+    "OctDenseNet",
+    "OctInvertedResidual",
     "OctMaxPool2d",
+    "OctMobileNetV1",
+    "OctMobileNetV2",
     "OctNorm2d",
     "OctReLU",
     "OctReLU6",
@@ -54,6 +61,9 @@ __all__ = [
     "halve",
     "low_channels",
     "merge",
+    "oct_densenet121",
+    "oct_mobilenet_v1",
+    "oct_mobilenet_v2",
     "oct_resnet26",
     "oct_resnet50",
     "oct_resnet101",
