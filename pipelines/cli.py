@@ -78,6 +78,16 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.model_commands:info",
         positional=("files",),
     ),
+    "spectrum": Command(
+        "draw the frequencies of an image: low, middle, high, spectra, power",
+        "freqlearn.pipelines.spectrum_commands:spectrum",
+        positional=("file",),
+    ),
+    "sensitivity": Command(
+        "which frequencies trained models rely on: accuracy without each band",
+        "freqlearn.pipelines.spectrum_commands:sensitivity",
+        positional=("checkpoints",),
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",

@@ -93,7 +93,7 @@ def evaluate(
             read, or none can.
     """
     loaded = load_checkpoint(checkpoint)
-    folder, held_out = _evaluation_folder(loaded, data)
+    folder, held_out = evaluation_files(loaded, data)
     evaluator = Evaluator(loaded)
     trainer = make_trainer(
         epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
@@ -134,7 +134,16 @@ def evaluate(
     )
 
 
-def _evaluation_folder(checkpoint: Checkpoint, data: str | Path) -> tuple[LabelledFiles, bool]:
+def evaluation_files(checkpoint: Checkpoint, data: str | Path) -> tuple[LabelledFiles, bool]:
+    """The images to evaluate a checkpoint on, with its labels, and whether they are a part that training held out.
+
+    Args:
+        checkpoint: The checkpoint.
+        data: As for `evaluate`.
+
+    Raises:
+        ValueError: If the folder is missing, empty, or has a class that the model does not know.
+    """
     root = next((Path(data, part) for part in ("val", "train") if Path(data, part).is_dir()), data)
     if are_shards(root):
         shards = open_shards(root, default_classes=checkpoint.header.classes, count=True)

@@ -43,7 +43,7 @@ class PictureSpectrum:
                 pictures = torch.cat([pictures, pictures.flip(axis)], dim=axis)
         self._extended_px = (pictures.shape[-2], pictures.shape[-1])
         self._spectrum = torch.fft.rfft2(pictures)
-        self._frequency = radial_frequencies(*self._extended_px, half=True, device=pictures.device)
+        self._frequency = radial_frequencies(*self._extended_px, half=True)
 
     def part(self, band: FrequencyBand) -> torch.Tensor:
         """The picture's part in a band: (..., H, W)."""
@@ -66,7 +66,7 @@ class PictureSpectrum:
 
     def _with(self, gain: torch.Tensor) -> torch.Tensor:
         height, width = self.size_px
-        filtered = torch.fft.irfft2(self._spectrum * gain.to(self._spectrum.real.dtype), s=self._extended_px)
+        filtered = torch.fft.irfft2(self._spectrum * gain.to(self._spectrum.real), s=self._extended_px)
         return filtered[..., :height, :width].contiguous()
 
 

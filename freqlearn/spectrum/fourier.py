@@ -10,23 +10,20 @@ from freqlearn.spectrum.checks import check_pictures
 _ROUNDING = 1e-9
 
 
-def radial_frequencies(
-    height: int, width: int, *, half: bool = False, device: torch.device | str | None = None
-) -> torch.Tensor:
+def radial_frequencies(height: int, width: int, *, half: bool = False) -> torch.Tensor:
     """Radial frequency of every place of a 2-D FFT, in cycles per pixel.
 
     Args:
         height: Rows of the picture.
         width: Columns of the picture.
         half: Of `torch.fft.rfft2`, which leaves out the columns of negative frequency.
-        device: Where to make it.
 
     Returns:
-        (height, width) float64, or (height, width // 2 + 1); 0 in the corner [0, 0], at most sqrt(1/2).
+        (height, width) float64 on the CPU, or (height, width // 2 + 1); 0 in the corner [0, 0], at most sqrt(1/2).
     """
-    down = torch.fft.fftfreq(height, dtype=torch.float64, device=device)
+    down = torch.fft.fftfreq(height, dtype=torch.float64)
     frequencies = torch.fft.rfftfreq if half else torch.fft.fftfreq
-    across = frequencies(width, dtype=torch.float64, device=device)
+    across = frequencies(width, dtype=torch.float64)
     return torch.hypot(down[:, None], across)
 
 
@@ -57,9 +54,10 @@ class RadialProfile:
     """Power against radial frequency.
 
     Attributes:
-        frequency: (R,) float64, middle of each ring, in cycles per pixel.
+        frequency: (R,) float64 on the CPU, middle of each ring, in cycles per pixel.
         power: (..., R) mean square magnitude of the orthonormal FFT in each ring; NaN in a ring without frequencies.
-        count: (R,) int64, number of frequencies in each ring; power times count sums to the squares of the picture.
+        count: (R,) int64 on the CPU, number of frequencies in each ring. Power times count sums to the squares of the
+            picture's values.
     """
 
     frequency: torch.Tensor
@@ -87,10 +85,10 @@ def radial_profile(pictures: torch.Tensor, *, rings: int | None = None) -> Radia
     rings = max(1, min(height, width) // 2) if rings is None else rings
     if rings < 1:
         raise ValueError(f"expected at least 1 ring up to 1/2 cycle per pixel, got {rings}")
-    frequency = radial_frequencies(height, width, device=pictures.device)
+    frequency = radial_frequencies(height, width)
     ring = torch.floor(frequency * (2 * rings) + _ROUNDING).long().flatten()  # (H*W,)
     count = torch.bincount(ring)
     power = magnitude_spectrum(pictures, centred=False).square().flatten(-2)
-    sums = power.new_zeros((*power.shape[:-1], len(count))).index_add(-1, ring, power)
-    middle = (torch.arange(len(count), dtype=torch.float64, device=pictures.device) + 0.5) / (2 * rings)
-    return RadialProfile(middle, sums / count, count)
+    sums = power.new_zeros((*power.shape[:-1], len(count))).index_add(-1, ring.to(power.device), power)
+    middle = (torch.arange(len(count), dtype=torch.float64) + 0.5) / (2 * rings)
+    return RadialProfile(middle, sums / count.to(power.device), count)
