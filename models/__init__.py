@@ -4,6 +4,7 @@ from freqlearn.models.dctnet import load_dctnet_weights
 from freqlearn.models.gate import FrequencyGate
 from freqlearn.models.mobilenet import FrequencyMobileNetV2, mobilenet_v2
 from freqlearn.models.narrowing import narrow
+from freqlearn.models.normalisation import LayerNorm2d, NormName, SwitchableNorm2d, norm_layer
 from freqlearn.models.resnet import (
     FrequencyResNet,
     resnet18,
@@ -20,12 +21,16 @@ __all__ = [
     "FrequencyMobileNetV2",
     "FrequencyResNet",
     "FrequencySmall",
+    "LayerNorm2d",
     "Mismatch",
+    "NormName",
     "NotLoaded",
+    "SwitchableNorm2d",
     "load_dctnet_weights",
     "load_rgb_weights",
     "mobilenet_v2",
     "narrow",
+    "norm_layer",
     "resnet18",
     "resnet34",
     "resnet50",

@@ -68,10 +68,10 @@ def _narrow_mobilenet(network: FrequencyMobileNetV2, kept: Sequence[int]) -> Non
     if not isinstance(block, InvertedResidual):
         raise TypeError(f"expected an inverted residual as the first block, got {type(block).__name__}")
     depthwise, projection = (_convolution(block.get_submodule(name)) for name in ("conv.0.0", "conv.1"))
-    norm, last_norm = (_batch_norm(block.get_submodule(name)) for name in ("conv.0.1", "conv.2"))
     if block.use_res_connect:  # 16 channels: the input itself is added to the block's 16 outputs
         network.features[0] = _spread(kept, network.in_channels, projection.weight)
         return
+    norm, last_norm = (_batch_norm(block.get_submodule(name)) for name in ("conv.0.1", "conv.2"))
     # A channel of zeros stays one in its depthwise convolution, which has no bias; then it is a constant.
     activation = block.get_submodule("conv.0.2")
     constants = activation(norm(depthwise.weight.new_zeros(1, network.in_channels, 1, 1)))
@@ -83,7 +83,7 @@ def _narrow_mobilenet(network: FrequencyMobileNetV2, kept: Sequence[int]) -> Non
     _narrow_input(projection, kept)
 
 
-def _narrow_norm(norm: nn.BatchNorm2d, kept: Sequence[int]) -> None:
+def _narrow_norm(norm: nn.BatchNorm2d | nn.SyncBatchNorm, kept: Sequence[int]) -> None:
     for name in ("weight", "bias"):
         values: Tensor = getattr(norm, name)
         setattr(norm, name, nn.Parameter(values[kept].clone(), values.requires_grad))
@@ -101,9 +101,12 @@ def _spread(kept: Sequence[int], channels: int, like: Tensor) -> nn.Conv2d:
     return spread.eval()
 
 
-def _batch_norm(module: nn.Module) -> nn.BatchNorm2d:
-    if not isinstance(module, nn.BatchNorm2d) or not (module.track_running_stats and module.affine):
-        raise TypeError(f"expected BatchNorm2d in the first block, got {type(module).__name__}")
+def _batch_norm(module: nn.Module) -> nn.BatchNorm2d | nn.SyncBatchNorm:
+    if not isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm) or not (module.track_running_stats and module.affine):
+        raise TypeError(
+            f"expected BatchNorm2d in the first block, got {type(module).__name__}, which does not turn a channel of "
+            "zeros into a constant that the next layer could take over; train a network on the channels to keep"
+        )
     return module
 
 

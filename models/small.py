@@ -1,5 +1,6 @@
 """A small network for experiments on a CPU: ranking channels, demonstrations, tests."""
 
+from collections.abc import Callable
 from typing import TypedDict, Unpack
 
 import torch
@@ -19,6 +20,7 @@ class SmallOptions(TypedDict, total=False):
     in_channels: int | None
     spec: InputSpec | None
     num_classes: int
+    norm_layer: Callable[..., nn.Module] | None
 
 
 class FrequencySmall(nn.Module):
@@ -31,6 +33,7 @@ class FrequencySmall(nn.Module):
         in_channels: Number of frequency channels C; or give ``spec``.
         spec: What the input is; kept as ``model.spec``.
         num_classes: Number of classes.
+        norm_layer: Makes a normalisation layer from a number of channels; BatchNorm2d by default.
 
     Raises:
         TypeError: If ``in_channels`` is not an integer.
@@ -38,15 +41,21 @@ class FrequencySmall(nn.Module):
     """
 
     def __init__(
-        self, *, in_channels: int | None = None, spec: InputSpec | None = None, num_classes: int = 1000
+        self,
+        *,
+        in_channels: int | None = None,
+        spec: InputSpec | None = None,
+        num_classes: int = 1000,
+        norm_layer: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.in_channels = resolve_in_channels(in_channels, spec)
         self.spec = spec
+        norm = norm_layer or nn.BatchNorm2d
         self.features = nn.Sequential(
-            Conv2dNormActivation(self.in_channels, 64, kernel_size=1),
-            Conv2dNormActivation(64, 64, kernel_size=3, stride=2),
-            Conv2dNormActivation(64, 128, kernel_size=3, stride=2),
+            Conv2dNormActivation(self.in_channels, 64, kernel_size=1, norm_layer=norm),
+            Conv2dNormActivation(64, 64, kernel_size=3, stride=2, norm_layer=norm),
+            Conv2dNormActivation(64, 128, kernel_size=3, stride=2, norm_layer=norm),
         )
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(128, num_classes)
