@@ -82,9 +82,9 @@ class SwitchableNorm2d(_NormBase):
     batch statistics of each channel over the batch. Variances are those of the paper, divided by the number of values
     (its released code divides the instance variance by one less, which is undefined on maps of 1x1).
 
-    In evaluation running averages take the place of the batch statistics, kept as BatchNorm2d keeps them, under the same
-    names: with all weight on the batch it is BatchNorm2d in both modes, and a BatchNorm2d's state dict fits but for
-    ``mean_weight`` and ``var_weight``. The paper evaluates with averages over some batches of the finished network:
+    In evaluation running averages take the place of the batch statistics, kept as BatchNorm2d keeps them and under the
+    same names: with all weight on the batch it is BatchNorm2d in both modes, and a BatchNorm2d's state dict fits but
+    for ``mean_weight`` and ``var_weight``. The paper evaluates with averages over some batches of the finished network:
     ``momentum=None``, then ``reset_running_stats()`` and those batches in training mode.
 
     A training batch with one value per channel has no batch variance (BatchNorm2d refuses it): the running averages are

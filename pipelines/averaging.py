@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -77,11 +77,11 @@ class AveragedWeights(EMAWeightAveraging):
 
 
 def _averaged_buffers(module: nn.Module) -> set[str]:
-    """Names of BatchNorm's running mean and variance."""
+    """Names of running means and variances: of BatchNorm and SwitchableNorm2d."""
     return {
         f"{prefix}.{name}" if prefix else name
         for prefix, part in module.named_modules()
-        if isinstance(part, _BatchNorm)
+        if isinstance(part, _NormBase)
         for name, buffer in part.named_buffers(recurse=False)
         if torch.is_floating_point(buffer)
     }

@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 
 from freqlearn.pipelines.averaging import AveragedWeights
 from freqlearn.pipelines.checkpoint import HEADER_KEY
@@ -154,14 +154,14 @@ class Classifier(L.LightningModule):
         self.log_dict(means)
 
     def on_validation_epoch_start(self) -> None:
-        """Give all processes the first one's BatchNorm statistics: the ones that are saved.
+        """Give all processes the first one's running statistics of normalisation: the ones that are saved.
 
         DDP does that before a training step; the last one has moved each process's own.
         """
         self.scores.reset()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             for part in self.model.modules():
-                if isinstance(part, _BatchNorm):
+                if isinstance(part, _NormBase):
                     for buffer in part.buffers(recurse=False):
                         torch.distributed.broadcast(buffer, src=0)
 

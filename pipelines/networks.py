@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 import torchvision
 from torch import nn
 
@@ -44,6 +45,7 @@ def build_network(
     gate: bool = False,
     octave: float = 0.0,
     octave_input: bool = False,
+    norm: models.NormName = "batch",
 ) -> nn.Module:
     """Build a network with random weights.
 
@@ -55,6 +57,7 @@ def build_network(
         gate: Put a FrequencyGate in front: the result is a Sequential with the children `gate` and `network`.
         octave: Alpha of octave convolution, for ResNets; 0 for plain convolutions, see `freqlearn.models.octavize`.
         octave_input: Give the network the lowest frequency channels, the share `octave` of them, at half resolution.
+        norm: How it normalises its maps, see `freqlearn.models.norm_layer`; a gate keeps its BatchNorm.
 
     Raises:
         ValueError: If there is no such network, or the options do not fit the spec.
@@ -67,13 +70,14 @@ def build_network(
         raise ValueError(f"octave is for ResNets, not for {name}")
     if octave_input and (spec.kind == "rgb" or not octave):
         raise ValueError("octave_input is for frequency channels and a network with octave above 0")
+    norm_layer = models.norm_layer(norm)
     if spec.channels is None:
         if gate:
             raise ValueError("a gate is for frequency channels; the spec is of kind rgb")
-        network = _rgb_network(name, num_classes)
+        network = _rgb_network(name, num_classes, norm_layer)
         return octavize(network, octave) if octave else network
     options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
-    network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
+    network = _NETWORKS[name](spec=spec, num_classes=num_classes, norm_layer=norm_layer, **options)
     if octave:
         low = split_by_frequency(spec.channels, octave)[1] if octave_input else ()
         octavize(network, octave, low_input=low)
@@ -88,8 +92,34 @@ def gate_of(model: nn.Module) -> models.FrequencyGate | None:
     return gate if isinstance(gate, models.FrequencyGate) else None
 
 
-def _rgb_network(name: str, num_classes: int) -> nn.Module:
+def check_instance_norm(model: nn.Module, spec: InputSpec) -> None:
+    """Refuse a network with InstanceNorm that makes maps of one place: they have no variance, and nothing is learned.
+
+    Args:
+        model: What `build_network` made, on the meta device.
+        spec: What it is given.
+
+    Raises:
+        ValueError: If it does.
+    """
+    network = model if gate_of(model) is None else model.get_submodule("network")
+    if not any(isinstance(part, nn.InstanceNorm2d) for part in network.modules()):
+        return
+    try:
+        network.train()(torch.empty(2, spec.in_channels, spec.map_size, spec.map_size, device="meta"))
+    except ValueError as error:
+        if "spatial element" not in str(error):
+            raise
+        raise ValueError(
+            f"norm instance cannot train on maps of 1x1, which the network makes of {spec}; use a larger size_px, or "
+            "another norm"
+        ) from error
+
+
+def _rgb_network(name: str, num_classes: int, norm_layer: Callable[..., nn.Module]) -> nn.Module:
     if name == "small":
         raise ValueError("the small network is for frequency channels; for rgb take a ResNet or mobilenet_v2")
-    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=num_classes)
+    network: nn.Module = torchvision.models.get_model(
+        name, weights=None, num_classes=num_classes, norm_layer=norm_layer
+    )
     return network

@@ -11,6 +11,7 @@ Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 Augment = Literal["standard", "flip", "none"]
 OnBadImage = Literal["error", "skip"]
+NormName = Literal["batch", "sync_batch", "group", "layer", "instance", "switchable"]
 Loader = Literal["native", "dali", "dali-native"]
 
 ABOUT_THE_RUN = frozenset(
@@ -42,6 +43,9 @@ class RunOptions:
             instance 0.25; 0 for plain convolutions.
         octave_input: With octave, also give the network the lowest frequency channels at half resolution, the same
             share of them.
+        norm: How the network normalises its maps: by BatchNorm; by BatchNorm over the images of all processes, on GPUs
+            (sync_batch); by GroupNorm, LayerNorm over channels, or InstanceNorm, which do not care how many images are
+            in a batch; or by a learned mixture (switchable).
         spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
             Without one, statistics are measured on the training files first.
         size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small, rgb:
@@ -105,6 +109,7 @@ class RunOptions:
     model: NetworkName = "resnet18"
     octave: float = 0.0
     octave_input: bool = False
+    norm: NormName = "batch"
     spec: str | None = None
     size_px: int | None = None
     resize_px: int | None = None
@@ -216,6 +221,11 @@ class RunOptions:
         if not 1 <= self.target_channels < 192:
             raise ValueError(f"target_channels must be 1 to 191 of the 192 channels, got {self.target_channels}")
 
+    @property
+    def synchronises(self) -> bool:
+        """Whether BatchNorm sees the images of all processes."""
+        return self.sync_batchnorm or self.norm == "sync_batch"
+
     def plain(self) -> dict[str, Any]:
         """The options as JSON types, in order; the class accepts them again."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
@@ -266,4 +276,5 @@ class TrainOptions(RunOptions):
         As a checkpoint carries it: those that are not usual, and stage2_stride.
         """
         unusual = {"gate": self.gate, "octave": self.octave, "octave_input": self.octave_input}
+        unusual |= {"norm": self.norm} if self.norm != "batch" else {}
         return {"stage2_stride": self.stage2_stride} | {name: value for name, value in unusual.items() if value}

@@ -108,6 +108,7 @@ def rank(options: RankOptions, *, callbacks: Sequence[Callback] = ()) -> Ranking
         devices=local,
         nodes=nodes,
         precision=options.precision,
+        sync_batchnorm=options.synchronises,
         progress=False,
     )
     with (

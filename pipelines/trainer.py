@@ -89,7 +89,7 @@ def make_trainer(
         all_callbacks.append(_ProgressBar(console_kwargs={"stderr": True}))  # stdout is for results
     try:
         with quiet_lightning():
-            return L.Trainer(
+            trainer = L.Trainer(
                 max_epochs=epochs,
                 max_steps=-1 if max_steps is None else max_steps,
                 accelerator=accelerator,
@@ -112,6 +112,12 @@ def make_trainer(
             )
     except MisconfigurationException as error:
         raise ValueError(f"accelerator {accelerator}, precision {precision}: {error}") from error
+    if sync_batchnorm and trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
+        raise ValueError(
+            f"BatchNorm over the images of {trainer.world_size} processes needs GPUs: torch's SyncBatchNorm does not "
+            "compute on CPUs; leave out sync_batchnorm, and use norm group or switchable"
+        )
+    return trainer
 
 
 def device_of(accelerator: str) -> torch.device:

@@ -26,7 +26,7 @@ from freqlearn.pipelines.gate_ranking import CollapseGuard, GatedClassifier
 from freqlearn.pipelines.inputs import choose_spec, eval_transform, train_transform
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Classifier, Optimisation
-from freqlearn.pipelines.networks import build_network
+from freqlearn.pipelines.networks import build_network, check_instance_norm
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
 from freqlearn.pipelines.run_data import DataFolders, open_run_data
@@ -103,7 +103,10 @@ def _check_together(options: TrainOptions, folders: DataFolders) -> None:
             raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
     spec = choose_spec(options)
     with torch.device("meta"):  # costs nothing there
-        build_network(options.model, spec, num_classes=len(folders.train.classes), **options.network_arguments())
+        network = build_network(
+            options.model, spec, num_classes=len(folders.train.classes), **options.network_arguments()
+        )
+        check_instance_norm(network, spec)
     if options.target_channels is None:
         return
     if not options.gate:
@@ -147,7 +150,7 @@ class _Run:
             accelerator=options.accelerator,
             devices=options.devices,
             nodes=options.nodes,
-            sync_batchnorm=options.sync_batchnorm,
+            sync_batchnorm=options.synchronises,
             accumulate=options.accumulate,
             gradient_clip=options.gradient_clip,
             validate_every=options.validate_every,

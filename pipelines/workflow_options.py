@@ -102,7 +102,7 @@ class RankAndTrainOptions(RunOptions):
 # What does not change how the network is trained, or belongs to the gate.
 _SHARED_WITH_RANKING = (
     *("data", "train_shards", "val_shards", "classes", "train_images", "val_images", "spec", "size_px", "resize_px"),
-    *("std_floor", "augment", "lambda_", "target_channels", "gate_lr", "temperature", "final_temperature"),
+    *("std_floor", "augment", "norm", "lambda_", "target_channels", "gate_lr", "temperature", "final_temperature"),
     *("precision", "channels_last", "compile", "accelerator", "devices", "nodes", "sync_batchnorm", "workers"),
     *("val_fraction", "validate_every", "checkpoint_steps", "stats_images", "on_bad_image", "seed", "progress"),
 )

@@ -82,6 +82,9 @@ def exportable(checkpoint: Checkpoint) -> tuple[nn.Module, InputSpec]:
 
     Returns:
         A copy without gradients. A frozen gate is folded away: the module takes only the channels that it keeps.
+
+    Raises:
+        ValueError: If the gate cannot be folded away, as before MobileNetV2 with other normalisation than BatchNorm.
     """
     spec, model = checkpoint.header.spec, copy.deepcopy(checkpoint.model).eval().requires_grad_(False)
     gate = gate_of(model)
@@ -91,5 +94,8 @@ def exportable(checkpoint: Checkpoint) -> tuple[nn.Module, InputSpec]:
     kept = gate.static_channels
     if kept is None:
         return GatedNetwork(gate, network), spec
-    models.narrow(network, kept)
+    try:
+        models.narrow(network, kept)
+    except TypeError as error:
+        raise ValueError(f"{checkpoint.path}: its gate cannot be folded away: {error}") from error
     return network.requires_grad_(False), spec.select(kept)
