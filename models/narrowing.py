@@ -9,6 +9,8 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from freqlearn.channels import ChannelSet
 from freqlearn.models.mobilenet import FrequencyMobileNetV2
+from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck
+from freqlearn.models.octave.narrowing import narrow_octave
 from freqlearn.models.resnet import FrequencyResNet
 from freqlearn.models.small import FrequencySmall
 
@@ -40,6 +42,8 @@ def narrow(network: nn.Module, channels: ChannelSet) -> None:
     kept = list(network.spec.channels.positions(channels))
     if isinstance(network, FrequencySmall):
         _narrow_input(_convolution(network.get_submodule("features.0.0")), kept)
+    elif isinstance(network, FrequencyResNet) and isinstance(network.layer1[0], OctBasicBlock | OctBottleneck):
+        narrow_octave(network, network.spec.channels, channels)
     elif isinstance(network, FrequencyResNet):
         _narrow_residual(network.layer1[0], kept)
     else:

@@ -9,8 +9,16 @@ from torch import nn
 
 import freqlearn as fl
 from freqlearn import models
+from freqlearn.models.octave import octavize
 
 SIZE_PX = 32
+
+
+def octave(make: Any, alpha: float, low_input: tuple[int, ...] = ()) -> Any:
+    def made(**options: Any) -> nn.Module:
+        return octavize(make(**options), alpha, low_input=low_input)
+
+    return made
 
 
 def network_with_statistics(make: Any, channels: int, **options: Any) -> nn.Module:
@@ -36,6 +44,10 @@ def network_with_statistics(make: Any, channels: int, **options: Any) -> nn.Modu
         pytest.param(models.resnet18, 24, {"stage2_stride": 1}, id="resnet18 stride 1"),
         pytest.param(models.resnet18, 64, {}, id="resnet18 adds its input"),
         pytest.param(models.resnet50, 24, {}, id="resnet50"),
+        pytest.param(octave(models.resnet18, 0.25), 24, {}, id="octave"),
+        pytest.param(octave(models.resnet50, 0.5, (8, 3, 11, 0, 20)), 24, {}, id="octave input"),
+        pytest.param(octave(models.resnet18, 0.25), 64, {}, id="octave adds its input"),
+        pytest.param(octave(models.resnet18, 0.25, tuple(range(3, 19))), 64, {}, id="octave input is added"),
         pytest.param(models.mobilenet_v2, 24, {}, id="mobilenet_v2"),
         pytest.param(models.mobilenet_v2, 16, {}, id="mobilenet_v2 adds its input"),
     ],
@@ -88,3 +100,12 @@ def test_other_networks_are_refused() -> None:
     )
     with pytest.raises(TypeError, match="expected BatchNorm2d in the first block, got GroupNorm"):
         models.narrow(other.eval(), fl.ChannelSet.of((0,)))
+
+
+def test_low_channels_alone_of_odd_maps_are_refused() -> None:
+    spec = fl.InputSpec.unstandardised(fl.ChannelSet.of(range(6)), 40)
+    network = octavize(models.resnet18(spec=spec), 0.5, low_input=(0, 1, 2)).eval()
+    with pytest.raises(ValueError, match=r"one channel of the high branch .* 5x5; got Y\(0,2\), Y\(0,0\)"):
+        models.narrow(network, fl.ChannelSet.of((2, 0)))
+    models.narrow(network, fl.ChannelSet.of((2, 5)))
+    assert network(torch.zeros(1, 2, 5, 5)).shape == (1, 1000)
