@@ -52,14 +52,17 @@ def halve(x: Tensor) -> Tensor:
 
 
 def double(x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-    """Repeat every pixel 2x2 and cut to ``size``: the grid that `halve` came from.
+    """Repeat every pixel 2x2 and cut to ``size``: back to the grid that `halve` came from.
 
     Args:
         x: (N, C, h, w).
         size: Height and width to cut to, 2h or 2h - 1 and 2w or 2w - 1; None keeps 2h and 2w.
     """
-    doubled = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-    return doubled if size is None else doubled[..., : size[0], : size[1]]
+    # Nearest of 2h - 1 pixels is the doubled map cut by one: floor(i * h / (2h - 1)) = floor(i / 2) for i < 2h - 1
+    # (in float32 up to some 2000 pixels). A slice instead would tie an exported graph to even or to odd sizes.
+    if size is None:
+        return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    return functional.interpolate(x, size=size, mode="nearest")
 
 
 def branches(x: Features, channels: int, low: int) -> tuple[Tensor | None, Tensor | None]:
