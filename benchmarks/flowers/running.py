@@ -3,7 +3,7 @@
 import fcntl
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ NETWORK = "resnet18"
 TOP = 24
 BATCH_SIZE = 32
 LR = 1e-3
+RESULT = "result.json"
 
 _log = logging.getLogger("freqlearn")
 
@@ -63,9 +64,8 @@ class Experiment:
         return self.output / f"seed-{seed}" / f"ranking-{method}"
 
     def result(self, variant: Variant, seed: int) -> dict[str, Any] | None:
-        """What `run` wrote, or None if it has not come to its end."""
-        path = self.folder(variant, seed) / "result.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        """What came of a training, or None if it has not come to its end."""
+        return read_result(self.folder(variant, seed))
 
     def spec(self, group: str) -> Path:
         """Mean and standard deviation of all 192 channels over the training photos, measured at the first call."""
@@ -79,15 +79,24 @@ class Experiment:
 def run(experiment: Experiment, variant: Variant, seed: int) -> None:
     """Train a variant unless its result is there, or another process is at it; resumes what was interrupted."""
     folder = experiment.folder(variant, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder) as alone:
-        if not alone or experiment.result(variant, seed) is not None:
-            return
-        _log.info("%s, seed %d", variant.label, seed)
-        _train(experiment, variant, seed, folder)
-        result = _assess(load_checkpoint(folder / LAST), read_class_folder(experiment.data / "val"))
-        result |= {"variant": variant.name, "seed": seed, "epochs": experiment.epochs}
-        atomic.write_text(folder / "result.json", json.dumps(result) + "\n")
+    facts = {"variant": variant.name, "seed": seed, "epochs": experiment.epochs}
+    with to_do(folder) as begin:
+        if begin:
+            _log.info("%s, seed %d", variant.label, seed)
+            _train(experiment, variant, seed, folder)
+            finish(folder, experiment.data / "val", facts)
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """What `finish` wrote into a training's folder, or None if it has not come to its end."""
+    path = folder / RESULT
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def finish(folder: Path, val: Path, facts: Mapping[str, Any]) -> None:
+    """Write down what a training's last.ckpt says of every validation photo, and some facts."""
+    result = _assess(load_checkpoint(folder / LAST), read_class_folder(val))
+    atomic.write_text(folder / RESULT, json.dumps(result | dict(facts)) + "\n")
 
 
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
@@ -183,12 +192,13 @@ def _loader(files: ClassFolder, trained: Checkpoint) -> ImageLoader:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other process works in this folder; none other begins while the block runs."""
+def to_do(folder: Path) -> Iterator[bool]:
+    """Whether a training's folder, made here, has no result and no other process works in it; none begins meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
-        yield True
+        yield read_result(folder) is None

@@ -1,0 +1,1 @@
+"""Normalisation layers at small and large batches, on photos of flowers: the tables of docs/normalisation.md."""
