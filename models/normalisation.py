@@ -175,6 +175,6 @@ def _pooled(var: Tensor, mean: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 def _average(running: tuple[Tensor, Tensor, Tensor], mean: Tensor, var: Tensor, momentum: float | None) -> None:
     running_mean, running_var, batches = running
     batches.add_(1)
-    share = 1 / batches if momentum is None else momentum
     for average, new in ((running_mean, mean), (running_var, var)):
-        average.add_((new.to(average.dtype) - average) * share)
+        step = new.to(average.dtype) - average
+        average.add_(step / batches if momentum is None else step * momentum)

@@ -77,7 +77,9 @@ def build_network(
         network = _rgb_network(name, num_classes, norm_layer)
         return octavize(network, octave) if octave else network
     options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
-    network = _NETWORKS[name](spec=spec, num_classes=num_classes, norm_layer=norm_layer, **options)
+    if norm != "batch":
+        options["norm_layer"] = norm_layer
+    network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
     if octave:
         low = split_by_frequency(spec.channels, octave)[1] if octave_input else ()
         octavize(network, octave, low_input=low)

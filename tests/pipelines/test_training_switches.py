@@ -148,12 +148,13 @@ def test_long_gradients_are_clipped(options: Options, tmp_path: Path) -> None:
     assert first_step("longer", free * 2) / (0.5 * 1.9) == pytest.approx(free, rel=1e-4)
 
 
+@pytest.mark.parametrize("norm", ["batch", "switchable"])
 def test_ema_is_the_average_worked_out_by_hand(
-    options: Options, tmp_path: Path, interrupted_and_resumed: Callable[[TrainOptions], Path]
+    options: Options, tmp_path: Path, interrupted_and_resumed: Callable[[TrainOptions], Path], norm: str
 ) -> None:
     decay = 0.7
     recorder = Recorder()
-    averaged = options(output=tmp_path / "run", ema=decay)
+    averaged = options(output=tmp_path / "run", ema=decay, norm=norm)
     result = train(averaged, callbacks=[recorder])
     assert len(recorder.after_step) == 9
     averages: list[State] = []
