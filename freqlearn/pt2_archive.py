@@ -29,6 +29,8 @@ _OPERATORS = frozenset(
         "adaptive_avg_pool2d.default",
         "add.Tensor",
         "add_.Tensor",
+        "alias.default",
+        "avg_pool2d.default",
         "batch_norm.default",
         "conv2d.default",
         "dropout.default",
@@ -36,6 +38,7 @@ _OPERATORS = frozenset(
         "gt.Tensor",
         "hardtanh.default",
         "hardtanh_.default",
+        "index_select.default",
         "linear.default",
         "max_pool2d.default",
         "mean.dim",
@@ -43,8 +46,10 @@ _OPERATORS = frozenset(
         "relu.default",
         "relu_.default",
         "slice.Tensor",
+        "split_with_sizes.default",
         "sym_size.int",
         "to.dtype",
+        "upsample_nearest2d.vec",
     )
 )
 _ARGUMENTS = frozenset(

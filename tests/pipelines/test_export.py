@@ -90,6 +90,8 @@ def gated(write_checkpoint: Callable[..., Path]) -> Path:
         pytest.param("resnet18", DCT, {"stage2_stride": 1}, None, id="resnet18 stride 1"),
         pytest.param("mobilenet_v2", DCT, {"gate": True}, 3, id="mobilenet_v2 static"),
         pytest.param("resnet18", RGB, {}, None, id="resnet18 rgb"),
+        pytest.param("resnet18", RGB, {"octave": 0.5}, None, id="octave rgb"),
+        pytest.param("resnet18", DCT, {"octave": 0.25, "octave_input": True, "gate": True}, 5, id="octave static"),
     ],
 )
 def test_torch_computes_what_the_checkpoint_does(
@@ -111,6 +113,7 @@ def test_torch_computes_what_the_checkpoint_does(
         pytest.param("small", DCT, {"gate": True}, None, id="small dynamic"),
         pytest.param("resnet18", DCT, {"stage2_stride": 1}, None, id="resnet18 stride 1"),
         pytest.param("mobilenet_v2", DCT, {"gate": True}, 3, id="mobilenet_v2 static"),
+        pytest.param("resnet18", DCT, {"octave": 0.25, "octave_input": True}, None, id="octave input"),
     ],
 )
 def test_onnx_computes_what_the_checkpoint_does(
