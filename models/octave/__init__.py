@@ -1,7 +1,7 @@
 """Octave convolution: feature maps in a high- and a low-frequency group, the low one at half the resolution."""
 
 from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck, OctSplit
-from freqlearn.models.octave.conv import OctConv2d, PathWeights
+from freqlearn.models.octave.conv import OctConv2d
 from freqlearn.models.octave.densenet import OctDenseNet, oct_densenet121
 from freqlearn.models.octave.frequency_split import FrequencySplit, split_by_frequency
 from freqlearn.models.octave.layers import (
@@ -18,6 +18,7 @@ from freqlearn.models.octave.mobilenet_v1 import OctMobileNetV1, oct_mobilenet_v
 from freqlearn.models.octave.mobilenet_v2 import OctInvertedResidual, OctMobileNetV2, oct_mobilenet_v2
 from freqlearn.models.octave.octavize import octavize
 from freqlearn.models.octave.pair import Features, Pair, add, concatenate, double, halve, low_channels, merge
+from freqlearn.models.octave.paths import PathWeights
 from freqlearn.models.octave.resnet import (
     SEBottleneck,
     oct_resnet26,

@@ -1,28 +1,16 @@
 """Octave convolution: a convolution between feature maps in a high- and a low-frequency group."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from freqlearn.models.octave.pair import Features, branches, double, halve, joined, low_channels
+from freqlearn.models.octave.pair import Features, branches, cut, double, halve, joined, low_channels
+from freqlearn.models.octave.paths import PathLayout, PathWeights
 
 # torch.fx (torchvision's create_feature_extractor) cannot trace an `if` on a shape: the checks are leaves to it.
 torch.fx.wrap("branches")
-
-
-class PathWeights(NamedTuple):
-    """The kernels from each input branch to each output branch; None where a path does not exist."""
-
-    hh: Tensor | None
-    """High to high, (out_high, in_high / groups, k_h, k_w)."""
-    lh: Tensor | None
-    """Low to high, (out_high, in_low / groups, k_h, k_w)."""
-    hl: Tensor | None
-    """High to low, (out_low, in_high / groups, k_h, k_w)."""
-    ll: Tensor | None
-    """Low to low, (out_low, in_low / groups, k_h, k_w)."""
 
 
 class OctConv2d(nn.Module):
@@ -105,14 +93,14 @@ class OctConv2d(nn.Module):
         self.alpha_in = alpha_in
         self.alpha_out = alpha_out
         self.separate = separate
-        self.depthwise = groups == in_channels > 1
+        self.layout = PathLayout(in_channels, out_channels, self.low_in, self.low_out, groups)
         self.vanilla = self.low_in == self.low_out == 0
         if not self.vanilla:
             self._check_stride()
             self._check_padding()
             self._check_groups()
         if separate:
-            for name, weight in self._split(plain.weight.detach())._asdict().items():
+            for name, weight in self.layout.cut(plain.weight.detach())._asdict().items():
                 self.register_parameter(f"weight_{name}", None if weight is None else nn.Parameter(weight.clone()))
         else:
             self.weight = plain.weight
@@ -131,20 +119,21 @@ class OctConv2d(nn.Module):
             TypeError: If a Tensor came in place of a pair, or a pair in place of a Tensor.
             ValueError: If the shapes are others.
         """
-        if self.vanilla:
-            return self._convolve_vanilla(x)
         high, low = branches(x, self.in_channels, self.low_in)
         weights, (bias_high, bias_low) = self.path_weights(), self.branch_biases()
+        if self.vanilla and high is not None:
+            return functional.conv2d(high, weights.hh, self.bias, self.stride, self.padding, self.dilation, self.groups)
         pooled = self.stride == (2, 2)
+        # The first path to a branch brings its bias.
         y_high: list[Tensor] = []
         y_low: list[Tensor] = []
+        # A branch that torch.fx traces is never None: what exists is asked of the numbers and weights too.
         if high is not None and self.low_in < self.in_channels:
             at_output = halve(high) if pooled else high
             if weights.hh is not None:
                 y_high.append(self._convolve(at_output, weights.hh, bias_high))
             if weights.hl is not None:
                 y_low.append(self._convolve(halve(at_output), weights.hl, bias_low))
-        # The first path to a branch brings its bias.
         if low is not None and weights.lh is not None:
             y = self._convolve(low, weights.lh, None if y_high else bias_high)
             size = None if high is None or not y_high else (high.shape[-2], high.shape[-1])
@@ -157,14 +146,13 @@ class OctConv2d(nn.Module):
         """Return the kernel of each path: views of ``weight``, or the parameters themselves if they are separate."""
         if self.separate:
             return PathWeights(*(getattr(self, f"weight_{name}") for name in PathWeights._fields))
-        return self._split(self.weight)
+        return self.layout.cut(self.weight)
 
     def branch_biases(self) -> tuple[Tensor | None, Tensor | None]:
-        """Return the high and the low output channels' biases, views of ``bias``; None, None without a bias."""
+        """Return the high and the low output channels' biases, views of ``bias``; None where there are none."""
         if self.bias is None:
             return None, None
-        high_out = self.out_channels - self.low_out
-        return self.bias[:high_out], self.bias[high_out:]
+        return cut(self.bias, self.out_channels, self.low_out, dim=0)
 
     @classmethod
     def from_conv(cls, conv: nn.Conv2d, *, alpha_in: float, alpha_out: float, separate: bool = False) -> "OctConv2d":
@@ -215,50 +203,25 @@ class OctConv2d(nn.Module):
             parts.append("separate=True")
         return ", ".join(parts)
 
-    def _convolve_vanilla(self, x: Features) -> Tensor:
-        high, _ = branches(x, self.in_channels, 0)
-        weight = self.path_weights().hh
-        return functional.conv2d(high, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        groups = x.shape[1] if self.depthwise else self.groups
+        groups = x.shape[1] if self.layout.depthwise else self.groups
         return functional.conv2d(x, weight, bias, 1, self.padding, self.dilation, groups)
-
-    def _split(self, weight: Tensor) -> PathWeights:
-        """Cut a weight of nn.Conv2d's shape into the four paths'."""
-        high_out, high_in = self.out_channels - self.low_out, (self.in_channels - self.low_in) // self.groups
-        if self.depthwise:
-            rows = [weight[:high_out] if high_out else None, weight[high_out:] if self.low_out else None]
-            return PathWeights(hh=rows[0], lh=None, hl=None, ll=rows[1])
-        high, low = weight[:high_out], weight[high_out:]
-        paths = (high[:, :high_in], high[:, high_in:], low[:, :high_in], low[:, high_in:])
-        shapes = [
-            (out_channels, in_channels)
-            for out_channels in (high_out, self.low_out)
-            for in_channels in (high_in, self.low_in)
-        ]
-        return PathWeights(*(path if all(shape) else None for path, shape in zip(paths, shapes, strict=True)))
-
-    def _join(self, paths: PathWeights) -> Tensor:
-        """Undo `_split`."""
-        rows = [[path for path in row if path is not None] for row in ((paths.hh, paths.lh), (paths.hl, paths.ll))]
-        return torch.cat([torch.cat(row, dim=1) for row in rows if row])
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Convert one weight to four or four to one, then load as any module."""
         one = f"{prefix}weight"
         names = [f"{prefix}weight_{name}" for name in PathWeights._fields]
         if self.separate and one in state_dict and state_dict[one].shape == self._weight_shape():
-            for name, path in zip(names, self._split(state_dict.pop(one)), strict=True):
+            for name, path in zip(names, self.layout.cut(state_dict.pop(one)), strict=True):
                 if path is not None:
                     state_dict[name] = path.clone()
         elif not self.separate and one not in state_dict:
-            expected = self._split(self.weight.detach())
+            expected = self.layout.cut(self.weight.detach())
             paths = PathWeights(*(state_dict.get(name) for name in names))
             if [getattr(path, "shape", None) for path in paths] == [getattr(path, "shape", None) for path in expected]:
                 for name in names:
                     state_dict.pop(name, None)
-                state_dict[one] = self._join(paths)
+                state_dict[one] = self.layout.join(paths)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _weight_shape(self) -> tuple[int, ...]:
@@ -280,7 +243,7 @@ class OctConv2d(nn.Module):
             )
 
     def _check_groups(self) -> None:
-        if self.depthwise:
+        if self.layout.depthwise:
             if self.low_out * self.in_channels != self.low_in * self.out_channels:
                 raise ValueError(
                     f"expected alpha_in and alpha_out to be equal in a depthwise convolution, which has no paths "

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import SqueezeExcitation
 
-from freqlearn.models.octave.pair import Features, branches, joined, low_channels
+from freqlearn.models.octave.pair import Features, branches, cut, joined, low_channels
 
 torch.fx.wrap("branches")
 
@@ -46,15 +46,16 @@ class OctNorm2d(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Cut the state of a plain layer into the branches', then load as any module."""
-        own = (f"{prefix}high.", f"{prefix}low.")
-        high_channels = self.channels - self.low_channels
-        for key in [key for key in state_dict if key.startswith(prefix) and not key.startswith(own)]:
+        kept = {f"{prefix}high": self.high, f"{prefix}low": self.low}
+        branch_keys = tuple(f"{branch}." for branch in kept)
+        for key in [key for key in state_dict if key.startswith(prefix) and not key.startswith(branch_keys)]:
             value, name = state_dict.pop(key), key.removeprefix(prefix)
-            per_channel = isinstance(value, Tensor) and value.dim() > 0 and len(value) == self.channels
-            if self.high is not None:
-                state_dict[own[0] + name] = value[:high_channels].clone() if per_channel else value
-            if self.low is not None:
-                state_dict[own[1] + name] = value[high_channels:].clone() if per_channel else value
+            parts = (value, value)
+            if isinstance(value, Tensor) and value.dim() > 0 and len(value) == self.channels:
+                parts = cut(value, self.channels, self.low_channels, dim=0)
+            for (branch, layer), part in zip(kept.items(), parts, strict=True):
+                if layer is not None and part is not None:
+                    state_dict[f"{branch}.{name}"] = part.clone()
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -158,8 +159,8 @@ class OctSqueezeExcite(SqueezeExcitation):
         high, low = branches(input, self.channels, self.low_channels)
         means = [self.avgpool(branch) for branch in (high, low) if branch is not None]
         scale = self.scale_activation(self.fc2(self.activation(self.fc1(torch.cat(means, dim=1)))))
-        high_channels = self.channels - self.low_channels
+        high_scale, low_scale = cut(scale, self.channels, self.low_channels, dim=1)
         return joined(
-            None if high is None else high * scale[:, :high_channels],
-            None if low is None else low * scale[:, high_channels:],
+            None if high is None or high_scale is None else high * high_scale,
+            None if low is None or low_scale is None else low * low_scale,
         )

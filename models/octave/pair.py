@@ -39,6 +39,23 @@ def low_channels(channels: int, alpha: float, name: str = "alpha") -> int:
     return low
 
 
+def cut(x: Tensor, channels: int, low: int, *, dim: int) -> tuple[Tensor | None, Tensor | None]:
+    """Cut a Tensor with high channels first into views of its high and low part; None where it has none.
+
+    Args:
+        x: Any Tensor.
+        channels: Its size in ``dim``.
+        low: How many of them are low.
+        dim: The dimension of the channels.
+    """
+    if low == 0:
+        return x, None
+    if low == channels:
+        return None, x
+    high_part, low_part = x.split([channels - low, low], dim=dim)
+    return high_part, low_part
+
+
 def halve(x: Tensor) -> Tensor:
     """Average 2x2 pixels; a last odd row or column averages the pixels it has.
 
