@@ -40,7 +40,7 @@ def figure(found: Sensitivity) -> Figure:
     for size_px in sorted({model.size_px for model in found.models}):
         axes.axvline(size_px / 2, color="0.6", linestyle=":", linewidth=1)
         axes.text(
-            size_px / 2, 0.01, f" all that {size_px} px hold", transform=axes.get_xaxis_transform(), rotation=90,
+            size_px / 2, 0.01, f" Nyquist of {size_px} px", transform=axes.get_xaxis_transform(), rotation=90,
             ha="right", va="bottom", fontsize=7, color="0.4",
         )  # fmt: skip
     axes.set_xscale("log", base=2)
