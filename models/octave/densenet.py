@@ -44,7 +44,9 @@ class Concatenated:
         """Fraction of all channels that is low, exact."""
 
     def reorder(self, state_dict: dict[str, Any], prefix: str, norm: str, conv: str) -> None:
-        """Put a plain network's normalisation and the convolution after it into this order, if they are one's.
+        """Put a plain network's normalisation and the convolution after it into this order.
+
+        The state of pairs is in order already; it is told apart by its normalisation, a part for each branch.
 
         Args:
             state_dict: Whose entries to replace.
@@ -53,11 +55,13 @@ class Concatenated:
             conv: Name of the convolution.
         """
         norm, weight = f"{prefix}{norm}.", f"{prefix}{conv}.weight"
-        if not 0 < self.alpha < 1 or any(key.startswith((f"{norm}high.", f"{norm}low.")) for key in state_dict):
+        branches = (f"{norm}high.", f"{norm}low.")
+        plain = [key for key in state_dict if key.startswith(norm) and not key.startswith(branches)]
+        if not plain or not 0 < self.alpha < 1:
             return
-        for key, value in state_dict.items():
-            if key.startswith(norm) and value.dim() == 1 and len(value) == self.channels:
-                state_dict[key] = value[self.order]
+        for key in plain:
+            if state_dict[key].shape == (self.channels,):
+                state_dict[key] = state_dict[key][self.order]
         if weight in state_dict and state_dict[weight].shape[1] == self.channels:
             state_dict[weight] = state_dict[weight][:, self.order]
 
