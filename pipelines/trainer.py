@@ -115,7 +115,7 @@ def make_trainer(
     if sync_batchnorm and trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
         raise ValueError(
             f"BatchNorm over the images of {trainer.world_size} processes needs GPUs: torch's SyncBatchNorm does not "
-            "compute on CPUs; leave out sync_batchnorm, and use norm group or switchable"
+            "compute on CPUs; use norm batch, group or switchable, without sync_batchnorm"
         )
     return trainer
 

@@ -281,9 +281,10 @@ def _announce(options: TrainOptions, folders: DataFolders, header: Header, *, wo
     else:
         validation = f"{len(folders.val)} held out for validation ({options.val_fraction:.0%} of every class)"
     _log.info(
-        "Training %s%s%s on %s: %d images of %d classes, %s%s",
+        "Training %s%s%s%s on %s: %d images of %d classes, %s%s",
         header.network,
         f" with octave convolutions (alpha {options.octave:g})" if options.octave else "",
+        f" with norm {options.norm}" if options.norm != "batch" else "",
         " behind a gate" if options.gate else "",
         header.spec,
         len(folders.train),
