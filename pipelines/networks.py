@@ -55,7 +55,7 @@ def build_network(
         num_classes: Number of logits.
         stage2_stride: For ResNets on frequency channels, see freqlearn.models.
         gate: Put a FrequencyGate in front: the result is a Sequential with the children `gate` and `network`.
-        octave: Alpha of octave convolution, for ResNets; 0 for plain convolutions, see `freqlearn.models.octavize`.
+        octave: Alpha of octave convolution, see `freqlearn.models.octave.octavize`; for ResNets. 0 is without.
         octave_input: Give the network the lowest frequency channels, the share `octave` of them, at half resolution.
         norm: How it normalises its maps, see `freqlearn.models.norm_layer`; a gate keeps its BatchNorm.
 

@@ -24,8 +24,8 @@ def octavize(model: _Model, alpha: float, *, low_input: Iterable[int] = ()) -> _
 
     The stem stays as it is; the first block takes a Tensor and gives a pair; the last stage has alpha 0 (its maps would
     be 4x4), so that its first block takes a pair and gives a Tensor. Weights and normalisation statistics are carried
-    over, and the state dict of the plain ResNet still loads, at any alpha. With alpha 0 the network computes what it
-    did before, bit for bit.
+    over, and the state dict of the plain network still loads, at any alpha (but a ResNeXt's should be loaded before:
+    the channels of its groups are sorted here). With alpha 0 the network computes what it did before, bit for bit.
 
     ``low_input`` is for both at once, DCT input and octave features: those channels come to the first block in its low
     branch, averaged to half the resolution. The first block's weights are then in the order of the split, which is part
@@ -112,8 +112,27 @@ def _octave_block(block: nn.Module, alpha_in: float, alpha_out: float, model: Re
             )
     weight = block.conv1.weight
     octave = octave.to_empty(device=weight.device).to(weight.dtype)
-    octave.load_state_dict(block.state_dict())
+    octave.load_state_dict(_grouped_state(block, octave))
     return octave.train(block.training)
+
+
+def _grouped_state(block: BasicBlock | Bottleneck, octave: nn.Module) -> dict[str, Tensor]:
+    """Return a block's state; where its 3x3 convolution has groups, with each group's last channels moved to the end.
+
+    A plain group is a run of channels, and an octave convolution's is a run of the high and one of the low channels.
+    """
+    state: dict[str, Tensor] = block.state_dict()
+    if block.conv2.groups == 1 or not isinstance(octave, OctBottleneck) or octave.conv2.low_in == 0:
+        return state
+    width, groups = octave.conv2.in_channels, octave.conv2.groups
+    runs = torch.arange(width, device=block.conv2.weight.device).reshape(groups, -1)
+    high = (width - octave.conv2.low_in) // groups
+    order = torch.cat((runs[:, :high].flatten(), runs[:, high:].flatten()))
+    for name, value in state.items():
+        if name.startswith(("conv1.", "bn1.", "conv2.", "bn2.")) and value.dim() > 0 and len(value) == width:
+            state[name] = value[order]
+    state["conv3.weight"] = state["conv3.weight"][:, order]
+    return state
 
 
 def _norm_layer(norm: nn.Module, model: ResNet) -> Callable[..., nn.Module]:
