@@ -3,7 +3,9 @@
 from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck, OctSplit
 from freqlearn.models.octave.conv import OctConv2d
 from freqlearn.models.octave.densenet import OctDenseNet, oct_densenet121
+from freqlearn.models.octave.folding import fold
 from freqlearn.models.octave.frequency_split import FrequencySplit, split_by_frequency
+from freqlearn.models.octave.inference import FoldedOctConv2d, PointwiseConv2d
 from freqlearn.models.octave.layers import (
     Branchwise,
     OctAvgPool2d,
@@ -37,6 +39,7 @@ from freqlearn.models.octave.resnet import (
 __all__ = [
     "Branchwise",
     "Features",
+    "FoldedOctConv2d",
     "FrequencySplit",
     "OctAvgPool2d",
     "OctBasicBlock",
@@ -55,10 +58,12 @@ __all__ = [
     "OctSqueezeExcite",
     "Pair",
     "PathWeights",
+    "PointwiseConv2d",
     "SEBottleneck",
     "add",
     "concatenate",
     "double",
+    "fold",
     "halve",
     "low_channels",
     "merge",
