@@ -1,6 +1,7 @@
 """Convolution, normalisation and activation that are plain layers wherever nothing is low."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch import nn
 
@@ -82,14 +83,14 @@ def convolution_norm_activation(
     )
 
 
-def initialise(network: nn.Module, mode: str, *, linear_std: float | None = None) -> None:
+def initialise(network: nn.Module, mode: Literal["fan_in", "fan_out"], *, linear_std: float | None = None) -> None:
     """Draw a network's convolutions as torchvision does: normal, after He et al. (arXiv 1502.01852); biases are 0.
 
     An octave convolution has the plain one's fans, for each output sees all input channels.
 
     Args:
         network: Whose nn.Conv2d, OctConv2d and nn.Linear to draw.
-        mode: "fan_in" or "fan_out".
+        mode: Which fan sets the standard deviation.
         linear_std: Standard deviation of linear layers' weights; None leaves them as they are.
     """
     for module in network.modules():

@@ -64,11 +64,11 @@ def test_only_expanded_channels_of_the_first_13_blocks_are_octave():
 def test_octaves_do_not_matter_on_one_colour():
     # Torchvision's network has no expansion in the first block, so networks of two alphas are compared.
     torch.manual_seed(0)
-    a = enliven(oct_mobilenet_v2(0.5, 0.25, num_classes=5))
+    a = enliven(oct_mobilenet_v2(0.25, 0.25, num_classes=5))
     state = blind(joined_state(a))
     results = []
     for alpha in (0.25, 0.6, 1):
-        network = oct_mobilenet_v2(0.5, alpha, num_classes=5).eval()
+        network = oct_mobilenet_v2(0.25, alpha, num_classes=5).eval()
         network.load_state_dict(state)
         with torch.no_grad():
             results.append(network(one_colour()))
