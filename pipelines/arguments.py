@@ -57,16 +57,22 @@ def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[],
         SystemExit: After --help and --print-config.
     """
     function = _load(command.function)
-    parser = _parser(name, command, function)
-    try:
-        values = parser.parse_args(_canonical(with_config_files(arguments), parser))
-        options = parser.instantiate(values).as_dict()
-    except argparse.ArgumentError as error:
-        raise UsageError(f"{_readable(str(error))} (see freqlearn {name} --help)") from error
-    options.pop("config", None)
+    options = read(name, command, arguments)
     if command.options is None:
         return lambda: function(**options)
     return lambda: function(_load(command.options or "")(**options))
+
+
+def read(name: str, command: Command, arguments: Sequence[str]) -> dict[str, Any]:
+    """Read a command's arguments, as `parse` does, and return the options by name."""
+    parser = _parser(name, command, _load(command.function))
+    try:
+        values = parser.parse_args(_canonical(with_config_files(arguments), parser))
+        options: dict[str, Any] = parser.instantiate(values).as_dict()
+    except argparse.ArgumentError as error:
+        raise UsageError(f"{_readable(str(error))} (see freqlearn {name} --help)") from error
+    options.pop("config", None)
+    return options
 
 
 def _parser(name: str, command: Command, function: Callable[..., Any]) -> "ArgumentParser":
@@ -94,12 +100,14 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
         help="YAML file with any of these options, or a recipe of `freqlearn recipes`. What comes later wins.",
     )
     skip: set[str | int] = set(command.positional)
+    source = function
     if command.options is not None:
-        parser.add_class_arguments(_load(command.options))
+        source = _load(command.options)
+        parser.add_class_arguments(source, skip=skip)
     else:
         parser.add_function_arguments(function, skip=skip)
     for parameter in command.positional:
-        _add_positional(parser, parameter, function)
+        _add_positional(parser, parameter, source)
     return parser
 
 
@@ -113,11 +121,12 @@ def _read_yaml(text: str) -> Any:
     return {f"{name}_" if isinstance(name, str) and iskeyword(name) else name: part for name, part in value.items()}
 
 
-def _add_positional(parser: "ArgumentParser", name: str, function: Callable[..., Any]) -> None:
+def _add_positional(parser: "ArgumentParser", name: str, source: Callable[..., Any]) -> None:
     import docstring_parser
 
-    documented = {p.arg_name: p.description for p in docstring_parser.parse(function.__doc__ or "").params}
-    parameter = inspect.signature(function).parameters[name]
+    texts = [part.__doc__ or "" for part in reversed(getattr(source, "__mro__", (source,)))]
+    documented = {p.arg_name: p.description for text in texts for p in docstring_parser.parse(text).params}
+    parameter = inspect.signature(source).parameters[name]
     several = getattr(parameter.annotation, "__origin__", None) is list
     nargs = "+" if several else ("?" if parameter.default is not inspect.Parameter.empty else None)
     kind = str if parameter.annotation is str else Path  # a Path would spoil a URL
@@ -138,8 +147,12 @@ def _formatter() -> Any:
 
 
 def _canonical(arguments: Sequence[str], parser: "ArgumentParser") -> list[str]:
-    """Command-line habits that jsonargparse does not know: dashes in names, -o, and --flag / --no-flag."""
+    """Command-line habits that jsonargparse does not know.
+
+    Dashes in names, -o, --flag / --no-flag, and --name for what is also given without its name.
+    """
     names = {action.dest for action in parser._actions}
+    positional = {action.dest for action in parser._actions if not action.option_strings}
     flags = {action.dest for action in parser._actions if getattr(action, "_typehint", None) is bool}
     canonical: list[str] = []
     for position, argument in enumerate(arguments):
@@ -156,6 +169,9 @@ def _canonical(arguments: Sequence[str], parser: "ArgumentParser") -> list[str]:
                 name, equals, value = name[3:], "=", "false"
             elif name in flags and not equals and following not in ("true", "false"):
                 equals, value = "=", "true"
+            if name in positional:
+                canonical += [value] if equals else []
+                continue
             argument = f"--{name}{equals}{value}"
         canonical.append(argument)
     return canonical

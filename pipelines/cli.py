@@ -68,6 +68,12 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.model_commands:predict",
         positional=("checkpoint", "files"),
     ),
+    "profile": Command(
+        "what a model costs, layer by layer: multiply-accumulates, parameters, memory",
+        "freqlearn.pipelines.model_commands:profile",
+        options="freqlearn.pipelines.profile_options:ProfileOptions",
+        positional=("model",),
+    ),
     "export": Command(
         "export a checkpoint to ONNX or torch.export, and compare the two",
         "freqlearn.pipelines.model_commands:export",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from freqlearn.pipelines.first_process import say
 from freqlearn.pipelines.options import Accelerator, OnBadImage, TrainOptions
+from freqlearn.pipelines.profile_options import ProfileOptions
 
 
 def train(options: TrainOptions) -> None:
@@ -166,6 +167,18 @@ def export(
     say(f"{result.path}: {about.network}{gate} on {about.spec}, {len(about.classes)} classes, {result.bytes:,} bytes")
     frozen = "" if top is None else f", its gate frozen to {top} channels,"
     say(f"compared with {checkpoint}{frozen} on {result.comparison}")
+
+
+def profile(options: ProfileOptions) -> None:
+    """Show what a model costs for one image, layer by layer: multiply-accumulates, parameters, activation memory.
+
+    Nothing is computed, so large models take as long as small ones. A multiply-accumulate (MAC) is one multiplication
+    and one addition of a convolution, linear layer, matrix product or attention; the last line lists what is not
+    counted. Activations are all tensors that one image's layers hand on, each once.
+    """
+    from freqlearn.pipelines.profiling.command import run
+
+    say(run(options))
 
 
 def info(files: list[Path]) -> int:
