@@ -275,6 +275,6 @@ class TrainOptions(RunOptions):
 
         As a checkpoint carries it: those that are not usual, and stage2_stride.
         """
-        unusual = {"gate": self.gate, "octave": self.octave, "octave_input": self.octave_input}
+        unusual: dict[str, Any] = {"gate": self.gate, "octave": self.octave, "octave_input": self.octave_input}
         unusual |= {"norm": self.norm} if self.norm != "batch" else {}
         return {"stage2_stride": self.stage2_stride} | {name: value for name, value in unusual.items() if value}
