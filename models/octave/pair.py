@@ -102,7 +102,7 @@ def branches(x: Features, channels: int, low: int) -> tuple[Tensor | None, Tenso
             )
         _check_channels(x, channels, "")
         return (x, None) if low == 0 else (None, x)
-    if isinstance(x, Tensor) or len(x) != 2:
+    if not (isinstance(x, tuple) and len(x) == 2 and all(isinstance(branch, Tensor) for branch in x)):
         raise TypeError(
             f"expected a pair (high, low) of {channels - low} and {low} channels, got {_described(x)}; "
             "the module before must give as many low channels, or alpha be 0 here"
@@ -190,6 +190,8 @@ def _check_channels(x: Tensor, channels: int, branch: str) -> None:
 def _described(x: object) -> str:
     if isinstance(x, Tensor):
         return f"a Tensor of shape {tuple(x.shape)}"
-    if isinstance(x, tuple | list):
-        return f"{len(x)} of shapes " + ", ".join(str(tuple(getattr(part, "shape", ()))) for part in x)
+    if isinstance(x, tuple):
+        if all(isinstance(part, Tensor) for part in x):
+            return f"{len(x)} of shapes " + ", ".join(str(tuple(part.shape)) for part in x)
+        return f"({', '.join(type(part).__name__ for part in x)})"
     return f"a {type(x).__name__}"
