@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,7 +66,7 @@ class TrainResult:
 
     def __str__(self) -> str:
         accuracy = "" if self.accuracy is None else f", validation accuracy {self.accuracy:.2%}"
-        return f"{self.checkpoint}: {self.steps} steps{accuracy}"
+        return f"{self.checkpoint}: {self.steps} {'step' if self.steps == 1 else 'steps'}{accuracy}"
 
 
 def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> TrainResult:
@@ -92,7 +93,8 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
     check_output(options, output)
     with divided_cores(options.workers, processes=world[0]) as workers:
         run = _Run(options, folders, output, workers=workers, callbacks=callbacks)
-        with as_one(run.trainer), pointing_to_skip(), torch.random.fork_rng(devices=run.gpus):
+        way_out = pointing_to_skip() if options.loader == "native" else nullcontext()  # DALI cannot skip
+        with as_one(run.trainer), way_out, torch.random.fork_rng(devices=run.gpus):
             return run()
 
 

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,3 +170,16 @@ def test_training_by_our_decoder_in_dali_gives_the_same_weights(
     one, other = (torch.load(result.checkpoint, weights_only=True)["state_dict"] for result in results)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_bad_file_that_statistics_meet_does_not_advise_to_skip(
+    options: Callable[..., TrainOptions], two_classes: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(two_classes, data)
+    bad = next((data / "train").glob("*/*.jpg"))
+    bad.write_bytes(bad.read_bytes()[:200])
+    with pytest.raises(SampleError) as caught:
+        train(options(data=data, spec=None, loader="dali", workers=1, output=tmp_path / "run"))
+    assert str(bad) in str(caught.value)
+    assert "skip" not in str(caught.value)
