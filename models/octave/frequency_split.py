@@ -1,7 +1,9 @@
 """Both at once: the lowest frequency channels of the picture as the low branch of the features.
 
-A block's low frequencies change little from one block to the next: their maps need no more than half the resolution,
-which is what the low branch of an octave convolution has.
+What the low branch can hold of them is their average over 2x2 blocks. Of the DC's variance that keeps 91 %, of every
+other channel's 14 to 35 %, where white noise keeps 25 % (`python -m benchmarks.halving`, 60 ImageNet photos): a block's
+mean resembles its neighbours', its details have no more in common with theirs than chance. So it costs the network
+what AC channels say at full resolution, and the DC channels alone (alpha 0.125 of DCT-24) next to nothing.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from freqlearn.models.octave.conv import OctConv2d
 from freqlearn.models.octave.frequency_split import FrequencySplit
 from freqlearn.models.resnet import FrequencyResNet
 
-_Model = TypeVar("_Model", bound=ResNet)
+_Model = TypeVar("_Model", bound=nn.Module)
 _STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
@@ -89,7 +89,7 @@ def _octave_block(block: nn.Module, alpha_in: float, alpha_out: float, model: Re
             )
         )
     squeeze = getattr(block, "se", None)
-    shared = {
+    shared: dict[str, Any] = {
         "alpha_in": alpha_in,
         "alpha_out": alpha_out,
         "downsample": block.downsample is not None,
