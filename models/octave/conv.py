@@ -121,7 +121,7 @@ class OctConv2d(nn.Module):
         """
         high, low = branches(x, self.in_channels, self.low_in)
         weights, (bias_high, bias_low) = self.path_weights(), self.branch_biases()
-        if self.vanilla and high is not None:
+        if self.vanilla and high is not None and weights.hh is not None:
             return functional.conv2d(high, weights.hh, self.bias, self.stride, self.padding, self.dilation, self.groups)
         pooled = self.stride == (2, 2)
         # The first path to a branch brings its bias.

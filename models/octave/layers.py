@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation
 
 from freqlearn.models.octave.pair import Features, branches, cut, joined, low_channels
 
@@ -126,7 +125,7 @@ class OctAvgPool2d(Branchwise):
         super().__init__(nn.AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False))
 
 
-class OctSqueezeExcite(SqueezeExcitation):
+class OctSqueezeExcite(nn.Module):
     """Squeeze-and-excitation over both branches: one vector of means, one factor for each channel.
 
     Parameters are those of torchvision's SqueezeExcitation for all channels, high ones first; "Squeeze-and-Excitation
@@ -149,14 +148,19 @@ class OctSqueezeExcite(SqueezeExcitation):
         activation: Callable[..., nn.Module] = nn.ReLU,
         scale_activation: Callable[..., nn.Module] = nn.Sigmoid,
     ) -> None:
-        super().__init__(channels, squeeze_channels, activation, scale_activation)
+        super().__init__()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc1 = nn.Conv2d(channels, squeeze_channels, 1)
+        self.fc2 = nn.Conv2d(squeeze_channels, channels, 1)
+        self.activation = activation()
+        self.scale_activation = scale_activation()
         self.channels = channels
         self.alpha = alpha
         self.low_channels = low_channels(channels, alpha)
 
-    def forward(self, input: Features) -> Features:
+    def forward(self, x: Features) -> Features:
         """Scale each channel."""
-        high, low = branches(input, self.channels, self.low_channels)
+        high, low = branches(x, self.channels, self.low_channels)
         means = [self.avgpool(branch) for branch in (high, low) if branch is not None]
         scale = self.scale_activation(self.fc2(self.activation(self.fc1(torch.cat(means, dim=1)))))
         high_scale, low_scale = cut(scale, self.channels, self.low_channels, dim=1)

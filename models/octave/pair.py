@@ -52,7 +52,7 @@ def cut(x: Tensor, channels: int, low: int, *, dim: int) -> tuple[Tensor | None,
         return x, None
     if low == channels:
         return None, x
-    high_part, low_part = x.split([channels - low, low], dim=dim)
+    high_part, low_part = torch.split(x, [channels - low, low], dim=dim)
     return high_part, low_part
 
 
