@@ -138,9 +138,9 @@ def _draw_magnitudes(axes: Axes, luma: torch.Tensor, low: float, high: float) ->
 
 
 def _draw_blocks(axes: Axes, luma: torch.Tensor) -> None:
-    maps = block_dct(luma).abs().unflatten(0, (BLOCK, BLOCK))  # (v, u, rows, cols)
-    _, _, rows, cols = maps.shape
-    mosaic = maps.permute(0, 2, 1, 3).reshape(BLOCK * rows, BLOCK * cols).numpy()
+    maps = block_dct(luma).abs()  # (64, rows, cols)
+    _, rows, cols = maps.shape
+    mosaic = maps.reshape(BLOCK, BLOCK, rows, cols).permute(0, 2, 1, 3).reshape(BLOCK * rows, BLOCK * cols).numpy()
     axes.imshow(mosaic, norm=_logarithmic(mosaic), cmap=_COLOURS, interpolation="antialiased")
     for place in range(1, BLOCK):
         axes.axhline(place * rows - 0.5, color="white", linewidth=0.4)

@@ -76,7 +76,7 @@ def block_energies(pictures: torch.Tensor) -> torch.Tensor:
         (..., 8, 8): vertical, horizontal frequency. They sum to 64 times the mean square of the pixels (Parseval).
     """
     energies = block_dct(pictures).square().mean(dim=(-2, -1))
-    return energies.unflatten(-1, (BLOCK, BLOCK))
+    return energies.reshape(*energies.shape[:-1], BLOCK, BLOCK)
 
 
 def filter_blocks(pictures: torch.Tensor, band: FrequencyBand) -> torch.Tensor:

@@ -66,7 +66,7 @@ class PictureSpectrum:
 
     def _with(self, gain: torch.Tensor) -> torch.Tensor:
         height, width = self.size_px
-        filtered = torch.fft.irfft2(self._spectrum * gain.to(self._spectrum.real), s=self._extended_px)
+        filtered: torch.Tensor = torch.fft.irfft2(self._spectrum * gain.to(self._spectrum.real), s=self._extended_px)
         return filtered[..., :height, :width].contiguous()
 
 

@@ -45,8 +45,9 @@ def magnitude_spectrum(pictures: torch.Tensor, *, centred: bool = True) -> torch
         ValueError: If there is no pixel.
     """
     check_pictures(pictures)
-    magnitudes = torch.fft.fft2(pictures, norm="ortho").abs()
-    return torch.fft.fftshift(magnitudes, dim=(-2, -1)) if centred else magnitudes
+    magnitudes: torch.Tensor = torch.fft.fft2(pictures, norm="ortho").abs()
+    centre: torch.Tensor = torch.fft.fftshift(magnitudes, dim=(-2, -1)) if centred else magnitudes
+    return centre
 
 
 @dataclass(frozen=True, eq=False)

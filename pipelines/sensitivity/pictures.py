@@ -44,7 +44,7 @@ class PictureInput:
         """
         if self._channels is None:
             return loaded
-        return inverse_block_dct(loaded.unflatten(1, (COMPONENTS, PLACES)))
+        return inverse_block_dct(loaded.reshape(len(loaded), COMPONENTS, PLACES, *loaded.shape[2:]))
 
     def luma(self, pictures: torch.Tensor) -> torch.Tensor:
         """(N, size_px, size_px): Y of `pictures`, up to a constant, in levels."""
