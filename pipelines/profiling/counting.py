@@ -5,10 +5,12 @@ torch's FlopCounterMode counts the operations; hooks say which module ran them a
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from freqlearn.pipelines.profiling.layers import Profile
@@ -66,13 +68,17 @@ def profile(model: nn.Module, image: InputSpec | Sequence[int], *, title: str = 
 
 def _on_meta(model: nn.Module) -> nn.Module:
     """A copy whose tensors have shapes and no values; nothing is copied that takes memory."""
-    memo: dict[int, object] = {}
-    for module in model.modules():
-        for parameter in module.parameters(recurse=False):
-            shape_only = torch.empty_like(parameter, device="meta")
-            memo[id(parameter)] = nn.Parameter(shape_only, requires_grad=False)
-        # Tensors that are kept as plain attributes have to follow.
-        plain = (value for value in vars(module).values() if isinstance(value, torch.Tensor))
-        for tensor in (*module.buffers(recurse=False), *plain):
-            memo[id(tensor)] = torch.empty_like(tensor, device="meta", requires_grad=False)
-    return copy.deepcopy(model, memo)
+    shapes = {id(p): nn.Parameter(torch.empty_like(p, device="meta"), requires_grad=False) for p in model.parameters()}
+    with _ShapesOnly():
+        return copy.deepcopy(model, dict[int, object](shapes))
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Within it `copy.deepcopy` of a tensor gives one on the meta device, wherever a module keeps it."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.Tensor.__deepcopy__:
+            return torch.empty_like(args[0], device="meta", requires_grad=False)
+        return func(*args, **(kwargs or {}))
