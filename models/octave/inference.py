@@ -51,21 +51,22 @@ class ConvolutionSum(nn.Module):
         self.dilation = conv.dilation
         self.groups = conv.groups
         self.depthwise = conv.layout.depthwise
-        if conv.groups == 1:
-            weights = [torch.cat(list(weights), dim=1)]
-        self.weights = nn.ParameterList(_constant(weight) for weight in weights)
+        first, *others = [torch.cat(list(weights), dim=1)] if conv.groups == 1 else weights
+        self.weight = _constant(first)
+        self.others = nn.ParameterList(_constant(weight) for weight in others)
         self.bias = None if bias is None else _constant(bias)
         self.pointwise = conv.groups == 1 and conv.kernel_size == (1, 1) and conv.padding in ((0, 0), "same", "valid")
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """(N, C_i, h, w) each -> (N, out_channels, h, w)."""
-        first, *others = self.weights
-        if self.pointwise and all(_eager(x) and _channels_last(x) for x in maps):
-            return _product(maps, first, self.bias)
-        if self.groups == 1 and len(maps) > 1:
-            maps = [torch.cat(maps, dim=1)]
-        y = self._convolve(maps[0], first, self.bias)
-        for x, weight in zip(maps[1:], others, strict=True):
+        if self.pointwise and _eager(maps[0]) and all(_channels_last(x) for x in maps):
+            return _product(maps, self.weight, self.bias)
+        if len(maps) == 1:
+            return self._convolve(maps[0], self.weight, self.bias)
+        if self.groups == 1:
+            return self._convolve(torch.cat(maps, dim=1), self.weight, self.bias)
+        y = self._convolve(maps[0], self.weight, self.bias)
+        for x, weight in zip(maps[1:], self.others, strict=True):
             y += self._convolve(x, weight, None)
         return y
 
@@ -136,12 +137,18 @@ def _channels_last(x: Tensor) -> bool:
 def _product(maps: list[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolve 1x1 pixel: maps (N, C_i, h, w) channels-last, weight (out, sum of C_i, 1, 1)."""
     n, _, h, w = maps[0].shape
-    pixels = [x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]) for x in maps]  # (N*h*w, C_i), no copies
-    first, *others = weight.flatten(1).t().split([x.shape[1] for x in maps])
-    y = pixels[0] @ first if bias is None else torch.addmm(bias, pixels[0], first)
-    for x, kernel in zip(pixels[1:], others, strict=True):
-        y.addmm_(x, kernel)
+    kernel = weight.flatten(1).t()
+    first, *others = (kernel,) if len(maps) == 1 else kernel.split([x.shape[1] for x in maps])
+    pixels = _pixels(maps[0])
+    y = pixels @ first if bias is None else torch.addmm(bias, pixels, first)
+    for x, kernel in zip(maps[1:], others, strict=True):
+        y.addmm_(_pixels(x), kernel)
     return y.view(n, h, w, -1).permute(0, 3, 1, 2)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """(N, C, h, w) channels-last -> (N*h*w, C), the same memory."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
 def _halve(x: Tensor) -> Tensor:
