@@ -82,11 +82,9 @@ def test_octave_convolution_costs_what_the_paper_says(alpha: float) -> None:
 
         def forward(self, x: Tensor) -> octave.Features:
             if alpha == 0:
-                result: octave.Features = self.conv(x)
-                return result
+                return self.conv(x)
             high, low = x[:, : 16 - self.conv.low_in], octave.halve(x[:, 16 - self.conv.low_in :])
-            result = self.conv(low if alpha == 1 else (high, low))
-            return result
+            return self.conv(low if alpha == 1 else (high, low))
 
     conv = profile(Around(), (16, 8, 8))["conv"]
     assert conv.macs == 16 * 16 * 9 * 64 * (1 - 0.75 * alpha * (2 - alpha))  # section 3 of arXiv 1904.05049
