@@ -14,7 +14,14 @@ def commands() -> list[list[str]]:
     of_photos = [[f"benchmarks.{name}", str(photos)] for name in PHOTOS] if photos else []
     if not of_photos:
         print(f"FREQLEARN_DATA names no folder of photos: {', '.join(PHOTOS)} are left out\n")
-    return [*of_photos, ["benchmarks.speed"], ["benchmarks.models"], ["benchmarks.planted"]]
+    return [
+        *of_photos,
+        ["benchmarks.speed"],
+        ["benchmarks.models"],
+        ["benchmarks.costs"],
+        ["benchmarks.planted"],
+        ["benchmarks.fft_conv"],
+    ]
 
 
 def main() -> int:

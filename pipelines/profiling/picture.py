@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from freqlearn.pipelines.profiling.layers import Layer, Line, Profile
 from freqlearn.pipelines.profiling.text import pairs
@@ -39,14 +40,13 @@ def figure(profiles: Sequence[Profile], *, depth: int | None = None) -> Figure:
     FigureCanvasAgg(picture)  # no pyplot: it keeps global state and looks for a display
     axes: Sequence[Axes] = picture.subplots(1, len(_PANELS), sharey=True)
     for panel, (title, cost) in zip(axes, _PANELS, strict=True):
-        for position, (profile, color) in enumerate(zip(profiles, _COLORS, strict=False)):
+        for position, color in enumerate(_COLORS[: len(profiles)]):
             height = 0.8 / len(profiles)
             panel.barh(
                 [place + (position - (len(profiles) - 1) / 2) * height for place in range(len(rows))],
                 [cost(line.layer) if (line := row[position]) else 0 for row in rows],
                 height=height,
                 color=color,
-                label=f"{profile.title}: {cost(profile.total):,.1f}",
             )
         panel.set_title(
             f"{title}\n{' / '.join(f'{cost(profile.total):,.1f}' for profile in profiles)} in all", fontsize=9
@@ -59,10 +59,9 @@ def figure(profiles: Sequence[Profile], *, depth: int | None = None) -> Figure:
     if len(profiles) == 1:
         picture.suptitle(profiles[0].title, fontsize=10)
     else:
-        handles = list(axes[0].containers)
-        picture.legend(
-            handles, [profile.title for profile in profiles], loc="outside upper center", fontsize=9, frameon=False
-        )
+        handles = [Patch(color=color) for color in _COLORS]
+        titles = [profile.title for profile in profiles]
+        picture.legend(handles, titles, loc="outside upper center", fontsize=9, frameon=False)
     return picture
 
 

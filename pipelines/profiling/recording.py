@@ -129,11 +129,11 @@ class _Call:
     flops_of_parts: int = 0
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not annotated
     """Notes which storages are read, and what the operations compute that FlopCounterMode has no formula for."""
 
     def __init__(self, counter: FlopCounterMode) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._formulas = counter.flop_registry
         self.read: set[int] = set()
         self.not_counted: Counter[str] = Counter()

@@ -36,7 +36,11 @@ def side_by_side(first: Profile, second: Profile, *, depth: int | None = None) -
         depth: How deep to go; by default deep enough for both.
     """
     depth = max(first.usual_depth, second.usual_depth) if depth is None else depth
-    rows = [_compared(label(a or b), a and a.layer, b and b.layer) for a, b in pairs(first, second, depth)]
+    rows = [
+        _compared(label(line), a.layer if a else None, b.layer if b else None)
+        for a, b in pairs(first, second, depth)
+        if (line := a or b)
+    ]
     if depth:
         rows.append(_compared("total", first.total, second.total))
     heading = "\n".join(f"{letter}  {_heading(profile)}" for letter, profile in (("A", first), ("B", second)))
