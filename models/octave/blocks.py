@@ -59,7 +59,7 @@ class OctBasicBlock(nn.Module):
         if self.se is not None:
             out = self.se(out)
         shortcut = x if self.downsample is None else self.downsample(x)
-        result: Features = self.relu(add(out, shortcut))
+        result: Features = self.relu(add(out, shortcut, inplace=True))
         return result
 
 
@@ -122,7 +122,7 @@ class OctBottleneck(nn.Module):
         if self.se is not None:
             out = self.se(out)
         shortcut = x if self.downsample is None else self.downsample(x)
-        result: Features = self.relu(add(out, shortcut))
+        result: Features = self.relu(add(out, shortcut, inplace=True))
         return result
 
 

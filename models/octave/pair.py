@@ -134,17 +134,23 @@ def joined(high: Tensor | None, low: Tensor | None) -> Features:
     raise ValueError("expected a high or a low branch, got neither")
 
 
-def add(a: Features, b: Features) -> Features:
+def add(a: Features, b: Features, *, inplace: bool = False) -> Features:
     """Add two features branch by branch: the residual connection.
+
+    Args:
+        a: A pair or a Tensor.
+        b: The same of the same shapes.
+        inplace: Write the sum into ``a``, as torchvision's residual blocks do.
 
     Raises:
         TypeError: If one is a pair and the other a Tensor.
     """
+    plus = torch.Tensor.add_ if inplace else torch.add
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a + b
+        return plus(a, b)
     if isinstance(a, Tensor) or isinstance(b, Tensor):
         raise TypeError(f"expected two pairs or two Tensors to add, got {_described(a)} and {_described(b)}")
-    return a[0] + b[0], a[1] + b[1]
+    return plus(a[0], b[0]), plus(a[1], b[1])
 
 
 def concatenate(features: list[Features]) -> Features:
