@@ -151,22 +151,9 @@ def separable_convolutions() -> Iterator[Number]:
 @cache
 def _octave_layer(alpha: float) -> Profile:
     # A pair goes in: the model around it makes one out of an image, at no cost that is counted.
+    split = octave.OctSplit(64, alpha) if alpha else nn.Identity()
     layer = octave.OctConv2d(64, 64, 3, padding=1, bias=False, alpha_in=alpha, alpha_out=alpha)
-    return profile(nn.Sequential(_Pair(64, layer.low_in), layer), (64, 56, 56))
-
-
-class _Pair(nn.Module):
-    """(N, C, h, w) -> its first channels, and the others at half the resolution; a Tensor where there are none."""
-
-    def __init__(self, channels: int, low: int) -> None:
-        super().__init__()
-        self.channels, self.low = channels, low
-
-    def forward(self, x: torch.Tensor) -> octave.Features:
-        high, low = x[:, : self.channels - self.low], x[:, self.channels - self.low :]
-        if not self.low:
-            return high
-        return (high, octave.halve(low)) if self.low < self.channels else octave.halve(low)
+    return profile(nn.Sequential(split, layer), (64, 56, 56))
 
 
 def _outputs(layer: Profile) -> int:

@@ -170,14 +170,8 @@ class OctConv2d(nn.Module):
         if conv.padding_mode != "zeros":
             raise ValueError(f"expected a convolution padded with zeros, got padding_mode={conv.padding_mode!r}")
         octave = cls(
-            conv.in_channels,
-            conv.out_channels,
-            cast(tuple[int, int], conv.kernel_size),
-            cast(tuple[int, int], conv.stride),
-            cast(str | tuple[int, int], conv.padding),
-            cast(tuple[int, int], conv.dilation),
-            conv.groups,
-            conv.bias is not None,
+            **geometry(conv),
+            bias=conv.bias is not None,
             alpha_in=alpha_in,
             alpha_out=alpha_out,
             separate=separate,
@@ -260,6 +254,12 @@ class OctConv2d(nn.Module):
                     f"high and {low} low channels ({name}={alpha} of {channels}); "
                     f"take a multiple of {self.groups / channels:.3g} as {name}"
                 )
+
+
+def geometry(conv: nn.Conv2d | OctConv2d) -> dict[str, Any]:
+    """Return a convolution's channels, kernel size, stride, padding, dilation and groups as arguments for another."""
+    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+    return {name: getattr(conv, name) for name in names}
 
 
 def _sum(terms: list[Tensor]) -> Tensor | None:

@@ -1,6 +1,7 @@
 """Folding a trained network for inference: normalisation into convolutions, octave convolutions into fewer."""
 
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TypeVar, cast
@@ -13,7 +14,7 @@ from torchvision.models.densenet import _DenseLayer
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck
-from freqlearn.models.octave.conv import OctConv2d
+from freqlearn.models.octave.conv import OctConv2d, geometry
 from freqlearn.models.octave.densenet import OctDenseLayer
 from freqlearn.models.octave.inference import FoldedOctConv2d, PointwiseConv2d
 from freqlearn.models.octave.layers import OctNorm2d
@@ -51,9 +52,12 @@ def fold(model: _Model) -> _Model:
         The copy. It must stay in evaluation mode.
     """
     folded = copy.deepcopy(model).eval().requires_grad_(False)
+    places = Counter(id(module) for _, module in folded.named_modules(remove_duplicate=False))
     for module in list(folded.modules()):
         for conv, norm in _pairs(module):
-            if _fold_norm(module.get_submodule(conv), module.get_submodule(norm)):
+            first, second = module.get_submodule(conv), module.get_submodule(norm)
+            # A convolution that is also somewhere else has no normalisation behind it there, or another.
+            if places[id(first)] == 1 and _fold_norm(first, second):
                 setattr(module, norm, nn.Identity())
     for module in list(folded.modules()):
         for name, child in module.named_children():
@@ -76,18 +80,22 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
 def _fold_norm(conv: nn.Module, norm: nn.Module) -> bool:
     """Take a normalisation into a convolution, in place; return whether it could be."""
     norms = [norm] if not isinstance(norm, OctNorm2d) else [part for part in (norm.high, norm.low) if part is not None]
-    if not isinstance(conv, nn.Conv2d | OctConv2d) or not all(_is_constant(part) for part in norms):
+    # Subclasses may compute with another weight than theirs.
+    if type(conv) not in (nn.Conv2d, OctConv2d) or not all(_is_constant(part) for part in norms):
         return False
+    conv = cast(nn.Conv2d | OctConv2d, conv)
     channels = [cast(_BatchNorm, part).num_features for part in norms]
-    weights, biases = [], []
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
     # High channels first, in the weight as in the normalisation.
     for part, rows, bias in zip(
         cast(list[_BatchNorm], norms),
-        _weight(conv).split(channels),
-        [None] * len(norms) if conv.bias is None else conv.bias.split(channels),
+        torch.split(_weight(conv), channels),
+        [None] * len(norms) if conv.bias is None else torch.split(conv.bias, channels),
         strict=True,
     ):
-        fused = fuse_conv_bn_weights(rows, bias, part.running_mean, part.running_var, part.eps, part.weight, part.bias)
+        mean, variance = cast(Tensor, part.running_mean), cast(Tensor, part.running_var)
+        fused = fuse_conv_bn_weights(rows, bias, mean, variance, part.eps, part.weight, part.bias)
         weights.append(fused[0])
         biases.append(fused[1])
     _set(conv, torch.cat(weights), torch.cat(biases))
@@ -120,16 +128,7 @@ def _plain(conv: nn.Conv2d | OctConv2d) -> nn.Conv2d:
     """The same without octaves, as a product if it can be one."""
     kind = PointwiseConv2d if _is_pointwise(conv) else nn.Conv2d
     with torch.device("meta"):  # what is drawn here is replaced
-        plain = kind(
-            conv.in_channels,
-            conv.out_channels,
-            cast(tuple[int, int], conv.kernel_size),
-            cast(tuple[int, int], conv.stride),
-            cast(str | tuple[int, int], conv.padding),
-            cast(tuple[int, int], conv.dilation),
-            conv.groups,
-            bias=False,
-        )
+        plain = kind(**geometry(conv), bias=False)
     plain.weight = nn.Parameter(_weight(conv).detach(), requires_grad=False)
     plain.bias = conv.bias
     return plain.eval()

@@ -126,8 +126,11 @@ def _constant(x: Tensor) -> nn.Parameter:
 
 
 def _eager(x: Tensor) -> bool:
-    """Whether these ways pay: computed at once, on a CPU. A compiler fuses pooling, doubling and sums by itself."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether these ways pay: computed at once, on a CPU. A compiler fuses pooling, doubling and sums by itself.
+
+    Nor with autocast, which leaves the operations in place alone, so that dtypes would differ.
+    """
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.is_autocast_enabled(x.device.type)
 
 
 def _channels_last(x: Tensor) -> bool:
@@ -138,7 +141,7 @@ def _product(maps: list[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolve 1x1 pixel: maps (N, C_i, h, w) channels-last, weight (out, sum of C_i, 1, 1)."""
     n, _, h, w = maps[0].shape
     kernel = weight.flatten(1).t()
-    first, *others = (kernel,) if len(maps) == 1 else kernel.split([x.shape[1] for x in maps])
+    first, *others = (kernel,) if len(maps) == 1 else torch.split(kernel, [x.shape[1] for x in maps])
     pixels = _pixels(maps[0])
     y = pixels @ first if bias is None else torch.addmm(bias, pixels, first)
     for x, kernel in zip(maps[1:], others, strict=True):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from freqlearn.channels import ChannelSet
 from freqlearn.models.octave.blocks import OctBasicBlock, OctBottleneck
-from freqlearn.models.octave.conv import OctConv2d
+from freqlearn.models.octave.conv import OctConv2d, geometry
 from freqlearn.models.octave.frequency_split import FrequencySplit
 from freqlearn.models.resnet import FrequencyResNet
 
@@ -63,11 +63,7 @@ def narrow_octave(network: FrequencyResNet, channels: ChannelSet, kept: ChannelS
 def _narrowed(convolution: OctConv2d, kept: Sequence[int] | Tensor, alpha_in: float) -> OctConv2d:
     weight = convolution.weight[:, torch.as_tensor(kept, device=convolution.weight.device)]
     narrow = OctConv2d(
-        weight.shape[1],
-        convolution.out_channels,
-        convolution.kernel_size,
-        convolution.stride,
-        convolution.padding,
+        **(geometry(convolution) | {"in_channels": weight.shape[1]}),
         bias=convolution.bias is not None,
         alpha_in=alpha_in,
         alpha_out=convolution.alpha_out,
