@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from freqlearn.spectrum import Mask, block_dct, block_energies, magnitude_spectr
 # Below four decades under the highest there is little but the rounding of pixels.
 _DECADES = 4
 _COLOURS = "cividis"
-_EDGE: dict[str, object] = {"color": "#d1495b", "linewidth": 1.0}
+_EDGE: dict[str, Any] = {"color": "#d1495b", "linewidth": 1.0}
 
 
 def draw_file(file: str | Path, output: str | Path | None, *, low: float, high: float, mask: Mask = "sharp") -> Path:

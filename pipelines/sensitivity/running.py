@@ -20,11 +20,10 @@ from freqlearn.pipelines.sensitivity.pictures import PictureInput
 from freqlearn.pipelines.sensitivity.plot import draw
 from freqlearn.pipelines.sensitivity.removals import Removal, Remove, read_edges, removals
 from freqlearn.pipelines.sensitivity.result import ModelSensitivity, Sensitivity
+from freqlearn.pipelines.trainer import device_of
 from freqlearn.spectrum import Mask
 
 _log = logging.getLogger(__name__)
-
-_DEVICES = {"cpu": "cpu", "gpu": "cuda", "mps": "mps"}
 
 
 def sensitivity(
@@ -73,7 +72,7 @@ def sensitivity(
     for name, number in (("per_octave", per_octave), ("batch_size", batch_size), ("images", images)):
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    device = _device(accelerator)
+    device = device_of(accelerator)
     loaded = [load_checkpoint(path) for path in checkpoints]
     largest = max(checkpoint.header.spec.size_px for checkpoint in loaded)
     wanted = removals(read_edges(edges, largest_px=largest, per_octave=per_octave), remove)
@@ -132,15 +131,6 @@ def _saying_what_is_kept(done: Sequence[ModelSensitivity], folder: Path) -> Iter
     except KeyboardInterrupt as stop:
         kept = f"; {folder} holds what was measured of {', '.join(model.name for model in done)}" if done else ""
         raise KeyboardInterrupt(f"interrupted{kept}") from stop
-
-
-def _device(accelerator: Accelerator) -> torch.device:
-    if accelerator == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[accelerator]:
-        raise ValueError(f"accelerator {accelerator} is not there; use cpu")
-    return torch.device(_DEVICES[accelerator])
 
 
 def _names(checkpoints: Sequence[str | Path]) -> list[str]:
