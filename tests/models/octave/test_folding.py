@@ -6,6 +6,7 @@ import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from freqlearn import models
 from freqlearn.channels import ChannelSet
@@ -150,3 +151,44 @@ def test_product_matrices_survive_inference_mode() -> None:
     pair[0].requires_grad_()
     network(pair)[1].sum().backward()
     assert pair[0].grad is not None
+
+
+class _Halving(nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) / 2
+
+
+def _shared(second: nn.Module) -> nn.Module:
+    convolution = nn.Conv2d(4, 4, 3, padding=1)
+    return nn.Sequential(convolution, nn.BatchNorm2d(4), convolution, second)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: _shared(nn.BatchNorm2d(4)), id="one convolution before two normalisations"),
+        pytest.param(lambda: _shared(nn.ReLU()), id="one convolution, once without"),
+        pytest.param(lambda: nn.Sequential(_Halving(4, 4, 1), nn.BatchNorm2d(4)), id="subclass"),
+        pytest.param(lambda: nn.Sequential(weight_norm(nn.Conv2d(4, 4, 1)), nn.BatchNorm2d(4)), id="parametrized"),
+    ],
+)
+def test_what_cannot_be_folded_is_left_alone(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    network = enliven(make()).double().eval()
+    maps = torch.randn(2, 4, 6, 6, dtype=torch.float64)
+    torch.testing.assert_close(fold(network)(maps), network(maps), rtol=ROUNDING, atol=ROUNDING)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_autocast(memory_format: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    network = OctConv2d(16, 16, 1, alpha_in=0.5, alpha_out=0.5)
+    pair = tuple(torch.randn(1, 8, size, size).contiguous(memory_format=memory_format) for size in (8, 4))
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = fold(network)(pair)
+    assert [branch.dtype for branch in actual] == [torch.bfloat16, torch.bfloat16]
+    torch.testing.assert_close(
+        tuple(branch.float() for branch in actual), network(pair), rtol=2**-6, atol=2**-6
+    )  # bfloat16 has 8 bits
