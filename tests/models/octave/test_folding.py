@@ -1,26 +1,28 @@
 """Folded networks against themselves unfolded: the same to rounding, in both memory formats, with fewer calls."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torchvision
+from octave_networks import enliven
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from freqlearn import models
 from freqlearn.channels import ChannelSet
 from freqlearn.models import octave
 from freqlearn.models.octave import FoldedOctConv2d, OctConv2d, fold
 from freqlearn.spec import InputSpec
-from tests.helpers.octave_networks import enliven
 
 SPEC = InputSpec.unstandardised(ChannelSet.square(24), 64)
 FORMATS = [
     pytest.param(torch.contiguous_format, id="contiguous"),
     pytest.param(torch.channels_last, id="channels-last"),
 ]
-# float64, about 50 layers.
+# float64, up to some 50 layers.
 ROUNDING = 1e-10
 
 
@@ -30,16 +32,21 @@ def dct_resnet() -> nn.Module:
     return octave.octavize(network, 0.5, low_input=octave.split_by_frequency(SPEC.channels, 0.5)[1])
 
 
+def resnet(block: type[Bottleneck] = Bottleneck, **options: Any) -> ResNet:
+    """Blocks with and without a convolution in the shortcut, with strides and without."""
+    return ResNet(block, [2, 1, 1, 1], num_classes=5, **options)
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "oct-resnet-26": (lambda: octave.oct_resnet26(0.25, num_classes=5), (2, 3, 64, 64)),
-    "odd": (lambda: octave.oct_resnet26(0.5, num_classes=5), (1, 3, 90, 75)),
-    "oct-se-resnet-26": (lambda: octave.oct_se_resnet26(0.5, num_classes=5), (1, 3, 64, 64)),
-    "oct-resnext-50": (lambda: octave.oct_resnext50_32x4d(0.5, num_classes=5), (1, 3, 64, 64)),
+    "oct-resnet": (lambda: octave.octavize(resnet(), 0.25), (2, 3, 64, 64)),
+    "odd": (lambda: octave.octavize(resnet(), 0.5), (1, 3, 90, 75)),
+    "oct-se-resnet": (lambda: octave.octavize(resnet(octave.SEBottleneck), 0.5), (1, 3, 64, 64)),
+    "oct-resnext": (lambda: octave.octavize(resnet(groups=32, width_per_group=4), 0.5), (1, 3, 64, 64)),
     "dct-resnet-18": (dct_resnet, (2, 24, 16, 16)),
     "oct-mobilenet-v1": (lambda: octave.oct_mobilenet_v1(0.5, 0.5, num_classes=5), (1, 3, 64, 64)),
     "oct-mobilenet-v2": (lambda: octave.oct_mobilenet_v2(0.5, 0.5, num_classes=5), (1, 3, 64, 64)),
-    "oct-densenet-121": (lambda: octave.oct_densenet121(0.5, num_classes=5), (1, 3, 64, 64)),
-    "resnet-50": (lambda: torchvision.models.resnet50(num_classes=5), (1, 3, 64, 64)),
+    "oct-densenet": (lambda: octave.OctDenseNet(0.5, block_config=(2, 2, 2, 2), num_classes=5), (1, 3, 64, 64)),
+    "resnet": (resnet, (1, 3, 64, 64)),
     "mobilenet-v2": (lambda: torchvision.models.mobilenet_v2(num_classes=5), (1, 3, 64, 64)),
 }
 
@@ -67,14 +74,14 @@ def test_no_batch_normalisation_is_left(name: str) -> None:
 
 def test_densenet_keeps_the_normalisation_before_a_convolution() -> None:
     with torch.device("meta"):
-        network = octave.oct_densenet121(0.5)
+        network = NETWORKS["oct-densenet"][0]()
     layer = fold(network).features.denseblock1.denselayer1
     assert isinstance(layer.norm1, octave.OctNorm2d)
     assert isinstance(layer.norm2, nn.Identity)
 
 
 def test_the_network_itself_stays_as_it_is() -> None:
-    network = octave.oct_resnet26(0.5, num_classes=5)
+    network = NETWORKS["oct-resnet"][0]()
     state = {key: value.clone() for key, value in network.state_dict().items()}
     fold(network)
     assert network.training
@@ -83,7 +90,7 @@ def test_the_network_itself_stays_as_it_is() -> None:
 
 
 def test_other_normalisation_stays() -> None:
-    network = octave.oct_resnet26(0.5, num_classes=5, norm_layer=lambda channels: nn.GroupNorm(4, channels)).eval()
+    network = octave.octavize(resnet(norm_layer=lambda channels: nn.GroupNorm(4, channels)), 0.5).eval()
     maps = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(fold(network)(maps), network(maps), rtol=1e-4, atol=1e-5)
