@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.photos import sample_folder
 
-PHOTOS = ("parity", "geometry", "tolerance", "loading")
+PHOTOS = ("parity", "geometry", "tolerance", "loading", "halving")
 
 
 def commands() -> list[list[str]]:
@@ -21,6 +21,7 @@ def commands() -> list[list[str]]:
         ["benchmarks.costs"],
         ["benchmarks.planted"],
         ["benchmarks.fft_conv"],
+        ["benchmarks.octave_speed"],
     ]
 
 

@@ -9,12 +9,12 @@ variances are summed over the images. FOLDER is $FREQLEARN_DATA/imagenet-sample 
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.photos import jpeg_files, sample_folder
 from benchmarks.report import write
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
@@ -39,13 +39,12 @@ def kept_variance(files: list[Path]) -> Tensor:
 def main() -> None:
     """Print a table of 8x8 for each component and write runs/benchmarks/halving.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, help="folder of photos")
+    parser.add_argument("folder", nargs="?", type=Path, default=sample_folder(), help="JPEG files, at any depth")
     parser.add_argument("--images", type=int, default=60, help="how many of them")
     arguments = parser.parse_args()
-    folder = arguments.folder or Path(os.environ.get("FREQLEARN_DATA", ".")) / "imagenet-sample"
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))[: arguments.images]
-    if not files:
-        parser.error(f"{folder}: no JPEG files; name a folder of photos, or set FREQLEARN_DATA")
+    if arguments.folder is None:
+        parser.error("name a folder of photos, or set FREQLEARN_DATA")
+    files = jpeg_files(arguments.folder)[: arguments.images]
     kept = kept_variance(files)
     for name, table in zip(COMPONENTS, kept, strict=True):
         print(f"{name}, v downwards, u to the right")
