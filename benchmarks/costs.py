@@ -151,9 +151,8 @@ def separable_convolutions() -> Iterator[Number]:
 @cache
 def _octave_layer(alpha: float) -> Profile:
     # A pair goes in: the model around it makes one out of an image, at no cost that is counted.
-    split = octave.OctSplit(64, alpha) if alpha else nn.Identity()
     layer = octave.OctConv2d(64, 64, 3, padding=1, bias=False, alpha_in=alpha, alpha_out=alpha)
-    return profile(nn.Sequential(split, layer), (64, 56, 56))
+    return profile(nn.Sequential(octave.OctSplit(64, alpha), layer), (64, 56, 56))
 
 
 def _outputs(layer: Profile) -> int:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from freqlearn.models.octave.conv import OctConv2d
 from freqlearn.models.octave.layers import OctNorm2d, OctReLU, OctSqueezeExcite
-from freqlearn.models.octave.pair import Features, add, halve, low_channels
+from freqlearn.models.octave.pair import Features, add, cut, halve, joined, low_channels
 
 
 class OctBasicBlock(nn.Module):
@@ -134,7 +134,7 @@ class OctSplit(nn.Module):
 
     Args:
         channels: Number of channels.
-        alpha: Fraction of them that is low; 1 gives a Tensor of half the resolution.
+        alpha: Fraction of them that is low; 0 gives the Tensor itself, 1 a Tensor of half the resolution.
     """
 
     def __init__(self, channels: int, alpha: float) -> None:
@@ -145,10 +145,8 @@ class OctSplit(nn.Module):
 
     def forward(self, x: Tensor) -> Features:
         """(N, C, h, w) -> (N, C - low, h, w) and (N, low, ceil(h/2), ceil(w/2))."""
-        if self.low == self.channels:
-            return halve(x)
-        high = self.channels - self.low
-        return x[:, :high], halve(x[:, high:])
+        high, low = cut(x, self.channels, self.low, dim=1)
+        return joined(high, None if low is None else halve(low))
 
     def extra_repr(self) -> str:
         """What print(model) shows."""

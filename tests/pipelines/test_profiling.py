@@ -75,18 +75,8 @@ def test_torchvision_published_the_same(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("alpha", [0, 0.25, 0.5, 0.875, 1])
 def test_octave_convolution_costs_what_the_paper_says(alpha: float) -> None:
-    class Around(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = octave.OctConv2d(16, 16, 3, padding=1, alpha_in=alpha, alpha_out=alpha)
-
-        def forward(self, x: Tensor) -> octave.Features:
-            if alpha == 0:
-                return self.conv(x)
-            high, low = x[:, : 16 - self.conv.low_in], octave.halve(x[:, 16 - self.conv.low_in :])
-            return self.conv(low if alpha == 1 else (high, low))
-
-    conv = profile(Around(), (16, 8, 8))["conv"]
+    layer = octave.OctConv2d(16, 16, 3, padding=1, alpha_in=alpha, alpha_out=alpha)
+    conv = profile(nn.Sequential(octave.OctSplit(16, alpha), layer), (16, 8, 8))["1"]
     assert conv.macs == 16 * 16 * 9 * 64 * (1 - 0.75 * alpha * (2 - alpha))  # section 3 of arXiv 1904.05049
     assert conv.parameters == 16 * 16 * 9 + 16
     assert conv.activation_elements == 16 * 64 * (1 - 0.75 * alpha)

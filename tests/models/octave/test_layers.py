@@ -15,6 +15,7 @@ from freqlearn.models.octave import (
     OctNorm2d,
     OctReLU,
     OctReLU6,
+    OctSplit,
     OctSqueezeExcite,
 )
 
@@ -118,6 +119,15 @@ def test_pools_by_hand():
     assert OctAvgPool2d()(x).tolist() == [[[[2, 3.5], [6.5, 8]]]]
     with pytest.raises(ValueError, match="expected a kernel of 2 or 3 pixels, got 4"):
         OctMaxPool2d(4)
+
+
+def test_splitting_a_tensor():
+    assert torch.equal(OctSplit(6, 0)(HIGH), HIGH)
+    high, low = OctSplit(6, 0.4)(HIGH)
+    assert torch.equal(high, HIGH[:, :4])
+    means = functional.pad(HIGH[:, 4:], (0, 0, 0, 1), value=float("nan")).unflatten(2, (4, 2)).unflatten(4, (4, 2))
+    torch.testing.assert_close(low, means.nanmean(dim=(3, 5)))
+    torch.testing.assert_close(OctSplit(6, 1)(HIGH)[:, 4:], low)
 
 
 @pytest.mark.parametrize("alpha", [0, 1])
