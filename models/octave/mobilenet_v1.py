@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -53,22 +54,17 @@ class OctMobileNetV1(nn.Module):
         channels = int(32 * width_mult)
         if channels < 1:
             raise ValueError(f"expected width_mult of at least {1 / 32}, got {width_mult}")
-        blocks = [
-            convolution_norm_activation(
-                3,
-                channels,
-                3,
-                stride=2,
-                alpha_in=0,
-                alpha_out=0,
-                norm_layer=norm_layer,
-                activation_layer=nn.ReLU,
-            )
-        ]
+        layer = partial(convolution_norm_activation, norm_layer=norm_layer, activation_layer=nn.ReLU)
+        blocks = [layer(3, channels, 3, stride=2, alpha_in=0, alpha_out=0)]
         alpha_in = 0.0
         for index, (width, stride) in enumerate(zip(_WIDTHS, _STRIDES, strict=True)):
             out_channels, alpha_out = int(width * width_mult), alpha if index < _OCTAVE_BLOCKS else 0.0
-            blocks.append(_separable(channels, out_channels, stride, alpha_in, alpha_out, norm_layer))
+            # A 3x3 convolution of each channel by itself, then a 1x1 convolution across channels.
+            depthwise = layer(
+                channels, channels, 3, stride=stride, groups=channels, alpha_in=alpha_in, alpha_out=alpha_in
+            )
+            pointwise = layer(channels, out_channels, 1, alpha_in=alpha_in, alpha_out=alpha_out)
+            blocks.append(nn.Sequential(depthwise, pointwise))
             channels, alpha_in = out_channels, alpha_out
         self.features = nn.Sequential(*blocks)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -94,36 +90,3 @@ def oct_mobilenet_v1(
     Published are widths 1.0 and 0.75 with alphas 0.5 and 0.375.
     """
     return OctMobileNetV1(width_mult, alpha, num_classes=num_classes, norm_layer=norm_layer, dropout=dropout)
-
-
-def _separable(
-    in_channels: int,
-    out_channels: int,
-    stride: int,
-    alpha_in: float,
-    alpha_out: float,
-    norm_layer: Callable[..., nn.Module],
-) -> nn.Sequential:
-    """A 3x3 convolution of each channel by itself, then a 1x1 convolution across channels."""
-    return nn.Sequential(
-        convolution_norm_activation(
-            in_channels,
-            in_channels,
-            3,
-            stride=stride,
-            groups=in_channels,
-            alpha_in=alpha_in,
-            alpha_out=alpha_in,
-            norm_layer=norm_layer,
-            activation_layer=nn.ReLU,
-        ),
-        convolution_norm_activation(
-            in_channels,
-            out_channels,
-            1,
-            alpha_in=alpha_in,
-            alpha_out=alpha_out,
-            norm_layer=norm_layer,
-            activation_layer=nn.ReLU,
-        ),
-    )

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from torch import nn
@@ -43,27 +44,10 @@ class OctInvertedResidual(InvertedResidual):
     ) -> None:
         super().__init__(inp, oup, stride, expand_ratio, norm_layer)
         expanded = inp * expand_ratio
+        layer = partial(convolution_norm_activation, norm_layer=norm_layer, activation_layer=nn.ReLU6)
         self.conv = nn.Sequential(
-            convolution_norm_activation(
-                inp,
-                expanded,
-                1,
-                alpha_in=0,
-                alpha_out=alpha,
-                norm_layer=norm_layer,
-                activation_layer=nn.ReLU6,
-            ),
-            convolution_norm_activation(
-                expanded,
-                expanded,
-                3,
-                stride=stride,
-                groups=expanded,
-                alpha_in=alpha,
-                alpha_out=alpha,
-                norm_layer=norm_layer,
-                activation_layer=nn.ReLU6,
-            ),
+            layer(inp, expanded, 1, alpha_in=0, alpha_out=alpha),
+            layer(expanded, expanded, 3, stride=stride, groups=expanded, alpha_in=alpha, alpha_out=alpha),
             convolution(expanded, oup, 1, alpha_in=alpha, alpha_out=0),
             norm_layer(oup),
         )
