@@ -52,7 +52,7 @@ def profile(model: nn.Module, image: InputSpec | Sequence[int], *, title: str = 
     try:
         with torch.no_grad(), recorder, counter:
             copied(batch)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+    except (RuntimeError, TypeError, ValueError, IndexError, AssertionError) as error:  # torchvision's are assertions
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise ValueError(
             f"{title}: expected a model that takes such images and needs no values of them to know what to do: {reason}"

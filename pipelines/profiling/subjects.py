@@ -130,7 +130,11 @@ def _torchvision_model(choice: ModelChoice) -> Subject:
         arguments["image_size"] = shape[-1]  # its table of positions is made for one size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how weights are drawn, and there are none
-        model = _built(lambda: torchvision.models.get_model(choice.model, weights=None, **arguments))
+        try:
+            model = _built(lambda: torchvision.models.get_model(choice.model, weights=None, **arguments))
+        except AssertionError as error:  # transformers check their pictures' size so
+            size = "x".join(map(str, shape))
+            raise ValueError(f"{choice.model}: no such model for pictures of {size}: {error}") from error
     return Subject(_title(choice, "x".join(map(str, shape)), ()), model, shape)
 
 

@@ -137,6 +137,8 @@ def test_subjects(choice: ModelChoice, like: tuple[str, tuple[int, ...]]) -> Non
         ("resnet18 --against=resnet5O", "did you mean resnet50?"),
         ("resnet18 --plot costs.gifff", "expected a suffix of"),
         ("resnet18 --size-px 0", "size_px must be at least 1"),
+        ("vit_b_16 --size-px 100", "vit_b_16: no such model for pictures of 3x100x100: Input shape indivisible"),
+        ("vit_b_16 --shape 3x32x64", "expected a model that takes such images and needs no values of them"),
     ],
 )
 def test_mistakes_are_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
