@@ -30,6 +30,8 @@ def octavize(model: _Model, alpha: float, *, low_input: Iterable[int] = ()) -> _
     ``low_input`` is for both at once, DCT input and octave features: those channels come to the first block in its low
     branch, averaged to half the resolution. The first block's weights are then in the order of the split, which is part
     of the state (``split.high``, ``split.low``).
+    A shortcut that adds the input itself (ResNet-18 and -34 of 64 channels) adds it in that order, to outputs in the
+    old one: nothing to a network that will be trained, but a trained one is not carried over then.
 
     Args:
         model: A ResNet, ResNeXt or Wide ResNet of torchvision, or a `FrequencyResNet`; changed in place, unless an
@@ -113,6 +115,11 @@ def _octave_block(block: nn.Module, alpha_in: float, alpha_out: float, model: Re
     weight = block.conv1.weight
     octave = octave.to_empty(device=weight.device).to(weight.dtype)
     octave.load_state_dict(_grouped_state(block, octave))
+    for name, parameter in block.named_parameters():
+        layer, _, kind = name.rpartition(".")
+        for part, own in octave.get_submodule(layer).named_parameters():  # of a normalisation one for each branch
+            if part.rpartition(".")[2] == kind:
+                own.requires_grad_(parameter.requires_grad)
     return octave.train(block.training)
 
 

@@ -193,3 +193,13 @@ def test_a_shortcut_that_cannot_be() -> None:
         OctBottleneck(64, 32, 128, alpha_in=0.5, alpha_out=0.5, downsample=False)
     with pytest.raises(ValueError, match=r"from alpha 0\.5 to alpha 0, got none"):
         OctBottleneck(64, 32, 64, alpha_in=0.5, alpha_out=0)
+
+
+def test_frozen_parameters_stay_frozen() -> None:
+    network = ResNet(BasicBlock, [2, 2, 2, 2], num_classes=5)
+    network.layer1.requires_grad_(False)
+    network.layer2[0].bn1.bias.requires_grad_(False)
+    octavize(network, 0.5)
+    assert not any(parameter.requires_grad for parameter in network.layer1.parameters())
+    frozen = {name for name, parameter in network.layer2.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"0.bn1.high.bias", "0.bn1.low.bias"}
