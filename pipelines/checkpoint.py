@@ -4,6 +4,7 @@ import pickle
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +47,13 @@ class Header:
     def build(self) -> nn.Module:
         """The network, with random weights."""
         return build_network(self.network, self.spec, num_classes=len(self.classes), **self.arguments)
+
+    @property
+    def title(self) -> str:
+        """The network, its unusual arguments, and its input, for people: resnet18 (octave 0.25) on DCT-24 ..."""
+        usual = {name: parameter.default for name, parameter in signature(build_network).parameters.items()}
+        unusual = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value != usual.get(name))
+        return f"{self.network}{f' ({unusual})' if unusual else ''} on {self.spec}"
 
     def to_dict(self) -> dict[str, Any]:
         """Strings, numbers, lists and dicts only: what `torch.load(weights_only=True)` reads from anybody."""

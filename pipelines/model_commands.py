@@ -197,7 +197,7 @@ def info(files: list[Path]) -> int:
         try:
             if file.suffix == ".ckpt":
                 header = read_header(file)
-                about: Any = f"{header.network} on {header.spec}; classes: {', '.join(header.classes)}"
+                about: Any = f"{header.title}; classes: {', '.join(header.classes)}"
             elif file.suffix in (".onnx", ".pt2"):
                 about = load_exported(file).description
             else:

@@ -75,14 +75,14 @@ def build_network(
         if gate:
             raise ValueError("a gate is for frequency channels; the spec is of kind rgb")
         network = _rgb_network(name, num_classes, norm_layer)
-        return octavize(network, octave) if octave else network
+        return _octavized(network, octave, ()) if octave else network
     options: dict[str, Any] = {"stage2_stride": stage2_stride} if name.startswith("resnet") else {}
     if norm != "batch":
         options["norm_layer"] = norm_layer
     network = _NETWORKS[name](spec=spec, num_classes=num_classes, **options)
     if octave:
         low = split_by_frequency(spec.channels, octave)[1] if octave_input else ()
-        octavize(network, octave, low_input=low)
+        _octavized(network, octave, low)
     if not gate:
         return network
     return nn.Sequential(OrderedDict(gate=models.FrequencyGate(spec.channels), network=network))
@@ -116,6 +116,13 @@ def check_instance_norm(model: nn.Module, spec: InputSpec) -> None:
             f"norm instance cannot train on maps of 1x1, which the network makes of {spec}; use a larger size_px, or "
             "another norm"
         ) from error
+
+
+def _octavized(network: nn.Module, octave: float, low: tuple[int, ...]) -> nn.Module:
+    try:
+        return octavize(network, octave, low_input=low)
+    except ValueError as error:  # it speaks of alphas, which nobody gave
+        raise ValueError(f"octave {octave:g}: {error}") from error
 
 
 def _rgb_network(name: str, num_classes: int, norm_layer: Callable[..., nn.Module]) -> nn.Module:

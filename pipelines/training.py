@@ -285,7 +285,9 @@ def _announce(options: TrainOptions, folders: DataFolders, header: Header, *, wo
     _log.info(
         "Training %s%s%s%s on %s: %d images of %d classes, %s%s",
         header.network,
-        f" with octave convolutions (alpha {options.octave:g})" if options.octave else "",
+        f" with octave convolutions{' from the input on' * options.octave_input} (alpha {options.octave:g})"
+        if options.octave
+        else "",
         f" with norm {options.norm}" if options.norm != "batch" else "",
         " behind a gate" if options.gate else "",
         header.spec,

@@ -60,6 +60,7 @@ def octave(two_classes: Path, training_spec: Path, tmp_path_factory: pytest.Temp
 def test_a_checkpoint_carries_them(octave: TrainResult, two_classes: Path) -> None:
     header = read_header(octave.checkpoint)
     assert header.arguments == {"stage2_stride": 2, "octave": 0.25, "octave_input": True}
+    assert header.title.startswith("resnet18 (octave 0.25, octave_input True) on DCT-24")
     network: Any = load_checkpoint(octave.checkpoint).model
     assert isinstance(network.split, FrequencySplit)
     assert (network.layer1[0].conv1.low_in, network.layer1[0].conv1.low_out) == (6, 16)
@@ -119,7 +120,7 @@ def test_what_is_refused(options: Any, message: str) -> None:
         ("mobilenet_v2", DCT, {"octave": 0.5}, "octave is for ResNets, not for mobilenet_v2"),
         ("resnet18", DCT, {"octave_input": True}, "octave_input is for frequency channels"),
         ("resnet18", RGB, {"octave": 0.5, "octave_input": True}, "octave_input is for frequency channels"),
-        ("resnet18", DCT, {"octave": 0.01}, "leaves no low channel"),
+        ("resnet18", DCT, {"octave": 0.01}, "^octave 0.01: .*leaves no low channel"),
     ],
 )
 def test_build_network_refuses(name: str, spec: InputSpec, arguments: Any, message: str) -> None:
