@@ -51,9 +51,14 @@ class Header:
     @property
     def title(self) -> str:
         """The network, its unusual arguments, and its input, for people: resnet18 (octave 0.25) on DCT-24 ..."""
+        return f"{self.network_title} on {self.spec}"
+
+    @property
+    def network_title(self) -> str:
+        """The network and its unusual arguments: resnet18 (octave 0.25)."""
         usual = {name: parameter.default for name, parameter in signature(build_network).parameters.items()}
         unusual = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value != usual.get(name))
-        return f"{self.network}{f' ({unusual})' if unusual else ''} on {self.spec}"
+        return f"{self.network} ({unusual})" if unusual else self.network
 
     def to_dict(self) -> dict[str, Any]:
         """Strings, numbers, lists and dicts only: what `torch.load(weights_only=True)` reads from anybody."""

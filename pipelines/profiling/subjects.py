@@ -61,7 +61,7 @@ def subject(choice: ModelChoice) -> Subject:
         choice.allow()
         checkpoint = load_checkpoint(choice.model)
         header = checkpoint.header
-        title = f"{choice.model}: {header.network} on {_input(header.spec)}, {len(header.classes)} classes"
+        title = f"{choice.model}: {header.network_title} on {_input(header.spec)}, {len(header.classes)} classes"
         return Subject(title, checkpoint.model, header.spec)
     close = difflib.get_close_matches(
         choice.model, [*NETWORK_NAMES, *OCTAVE_NAMES, *torchvision.models.list_models()], n=1
