@@ -1,7 +1,7 @@
 """Networks by name, for frequency channels and for pixels, with or without a gate in front."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -118,7 +118,7 @@ def check_instance_norm(model: nn.Module, spec: InputSpec) -> None:
         ) from error
 
 
-def _octavized(network: nn.Module, octave: float, low: tuple[int, ...]) -> nn.Module:
+def _octavized(network: nn.Module, octave: float, low: Iterable[int]) -> nn.Module:
     try:
         return octavize(network, octave, low_input=low)
     except ValueError as error:  # it speaks of alphas, which nobody gave

@@ -35,6 +35,8 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("small-dynamic", "small-gate"),
     ("small-dynamic", "small-all"),
 )
+"""Pairs whose difference docs/results.md reports, photo by photo."""
+
 OCTAVE_COMPARED: tuple[tuple[str, str], ...] = tuple(
     pair
     for alpha in OCTAVE_ALPHAS
@@ -45,7 +47,7 @@ OCTAVE_COMPARED: tuple[tuple[str, str], ...] = tuple(
         (f"small-square-octave-{alpha:g}-input", f"small-square-octave-{alpha:g}"),
     )
 )
-"""Pairs whose difference is reported, photo by photo."""
+"""Those of docs/octave.md."""
 
 
 @dataclass(frozen=True)
