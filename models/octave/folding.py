@@ -18,6 +18,7 @@ from freqlearn.models.octave.conv import OctConv2d, geometry
 from freqlearn.models.octave.densenet import OctDenseLayer
 from freqlearn.models.octave.inference import FoldedOctConv2d, PointwiseConv2d
 from freqlearn.models.octave.layers import OctNorm2d
+from freqlearn.models.octave.resnet import SEBottleneck
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
@@ -27,6 +28,7 @@ _FOLLOWS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
     ResNet: _RESIDUAL[:1],
     BasicBlock: _RESIDUAL,
     Bottleneck: _RESIDUAL,
+    SEBottleneck: _RESIDUAL,
     OctBasicBlock: _RESIDUAL,
     OctBottleneck: _RESIDUAL,
     _DenseLayer: (("conv1", "norm2"),),
@@ -67,13 +69,18 @@ def fold(model: _Model) -> _Model:
 
 def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
     """Names of children of which the second takes nothing but the first one's output."""
-    if isinstance(module, nn.Sequential):
+    if isinstance(module, nn.Sequential) and _runs_as(module, nn.Sequential):
         yield from pairwise(name for name, _ in module.named_children())
         return
     for kind, pairs in _FOLLOWS.items():
-        if isinstance(module, kind):
+        if isinstance(module, kind) and _runs_as(module, kind):
             children = dict(module.named_children())
             yield from (pair for pair in pairs if pair[0] in children and pair[1] in children)
+
+
+def _runs_as(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module is called as its base class is: another forward may have another order."""
+    return type(module).forward is kind.forward
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torchvision
 from octave_networks import enliven
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
-from torchvision.models.resnet import Bottleneck, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from freqlearn import models
 from freqlearn.channels import ChannelSet
@@ -165,6 +165,19 @@ class _Halving(nn.Conv2d):
         return super().forward(input) / 2
 
 
+class _PreActivation(BasicBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.conv2(self.relu(self.bn2(self.conv1(self.relu(self.bn1(x))))))
+        return y
+
+
+class _Backwards(nn.Sequential):
+    def forward(self, input: Tensor) -> Tensor:
+        for module in reversed(list(self.children())):
+            input = module(input)
+        return input
+
+
 def _shared(second: nn.Module) -> nn.Module:
     convolution = nn.Conv2d(4, 4, 3, padding=1)
     return nn.Sequential(convolution, nn.BatchNorm2d(4), convolution, second)
@@ -177,6 +190,8 @@ def _shared(second: nn.Module) -> nn.Module:
         pytest.param(lambda: _shared(nn.BatchNorm2d(4)), id="one convolution before two normalisations"),
         pytest.param(lambda: _shared(nn.ReLU()), id="one convolution, once without"),
         pytest.param(lambda: nn.Sequential(_Halving(4, 4, 1), nn.BatchNorm2d(4)), id="subclass"),
+        pytest.param(lambda: _PreActivation(4, 4), id="block of another order"),
+        pytest.param(lambda: _Backwards(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)), id="sequence of another order"),
         pytest.param(lambda: nn.Sequential(weight_norm(nn.Conv2d(4, 4, 1)), nn.BatchNorm2d(4)), id="parametrized"),
     ],
 )
