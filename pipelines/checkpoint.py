@@ -169,7 +169,8 @@ def read_data(path: Path) -> dict[str, Any]:
             f"{path}: not a freqlearn checkpoint: it is damaged or holds objects other than tensors and plain data"
         ) from error
     except Exception as error:  # torch lets out whatever a flipped bit leads to: IndexError, AssertionError, ...
-        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__  # torch adds general advice
+        said = "" if isinstance(error, KeyError) else " ".join(str(error).split())  # a KeyError says its key only
+        reason = said.partition(". ")[0] or type(error).__name__  # torch adds general advice
         raise CheckpointError(f"{path}: not a readable checkpoint file: {reason}") from error
     if not isinstance(data, dict):
         raise CheckpointError(f"{path}: not a freqlearn checkpoint: it holds a {type(data).__name__}")
