@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import numpy as np
 import pytest
 from jpeg_builder import NAMED_SAMPLINGS
 from PIL import Image
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C interrupt what the tests start, also where a shell in the background lets them ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

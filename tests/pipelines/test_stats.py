@@ -246,8 +246,6 @@ def test_measuring_gives_back_torchs_threads(tmp_path):
 
 
 SLOW_RUN = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
 import sys, time
 import freqlearn.presets, freqlearn.pipelines.stats as module
 made = freqlearn.presets.classification_eval
