@@ -94,18 +94,28 @@ def accuracy_table(rows: Iterable[Row]) -> list[dict[str, str]]:
     table = []
     for row in rows:
         accuracies = 100 * row.accuracies
-        spread = f" ± {accuracies.std(ddof=1):.1f}" if len(accuracies) > 1 else ""
         table.append(
             {
                 "input": row.variant.label,
                 "channels": f"{row.mean_of('channels'):.3g}",
                 "bytes per image": f"{row.mean_of('bytes_per_image'):,.0f}",
                 "GMACs": f"{row.mean_of('macs') / 1e9:.3f}",
-                "accuracy, %": f"{accuracies.mean():.1f}{spread}",
+                "accuracy, %": mean_and_spread(accuracies),
                 "each seed": ", ".join(f"{value:.1f}" for value in accuracies),
             }
         )
     return table
+
+
+def mean_and_spread(values: NDArray[np.float64]) -> str:
+    """Mean, and standard deviation where there is more than one value."""
+    return f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def interval(photos: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean over photos, and the ends of its 95 % confidence interval."""
+    mean, margin = float(photos.mean()), float(1.96 * photos.std(ddof=1) / math.sqrt(len(photos)))
+    return mean, mean - margin, mean + margin
 
 
 def difference_table(rows: Mapping[str, Row], pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
@@ -119,13 +129,12 @@ def difference_table(rows: Mapping[str, Row], pairs: Sequence[tuple[str, str]]) 
         if not seeds:
             continue
         each = 100 * np.stack([a.correct[a.seeds.index(s)] - b.correct[b.seeds.index(s)] for s in seeds])
-        photos = each.mean(axis=0)  # a photo's difference, averaged over the seeds
-        margin = 1.96 * photos.std(ddof=1) / math.sqrt(len(photos))
+        mean, low, high = interval(each.mean(axis=0))  # of a photo's differences, averaged over the seeds
         table.append(
             {
                 "difference": f"{a.variant.label} - {b.variant.label}",
-                "points": f"{photos.mean():+.1f}",
-                "95 % interval": f"{photos.mean() - margin:+.1f} to {photos.mean() + margin:+.1f}",
+                "points": f"{mean:+.1f}",
+                "95 % interval": f"{low:+.1f} to {high:+.1f}",
                 "each seed": ", ".join(f"{seed_mean:+.1f}" for seed_mean in each.mean(axis=1)),
             }
         )

@@ -102,10 +102,10 @@ def finish(folder: Path, val: Path, facts: Mapping[str, Any]) -> None:
 def _train(experiment: Experiment, variant: Variant, seed: int, folder: Path) -> None:
     given = _input(experiment, variant, seed)
     octave = {"octave": variant.octave, "octave_input": variant.octave_input}
-    train(TrainOptions(**_shared(experiment, folder, seed), **given, **octave, validate_every=experiment.epochs))
+    train(TrainOptions(**shared(experiment, folder, seed), **given, **octave, validate_every=experiment.epochs))
 
 
-def _shared(experiment: Experiment, folder: Path, seed: int) -> dict[str, Any]:
+def shared(experiment: Experiment, folder: Path, seed: int) -> dict[str, Any]:
     """What every training is given, a ranking's too."""
     return {
         "data": experiment.data,
@@ -156,7 +156,7 @@ def importance(experiment: Experiment, method: Literal["gate", "energy", "ablati
         Importance(values, "ablation", measured_on).save(folder)
     else:
         spec = str(experiment.spec("small"))
-        rank(RankOptions(**_shared(experiment, folder, seed), method=method, spec=spec))
+        rank(RankOptions(**shared(experiment, folder, seed), method=method, spec=spec))
     return folder
 
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flowers.running import LR, TOP, Experiment, finish, read_result, to_do
+from benchmarks.flowers.results import interval, mean_and_spread
+from benchmarks.flowers.running import BATCH_SIZE, LR, TOP, Experiment, finish, read_result, shared, to_do
 from freqlearn.models import SwitchableNorm2d
 from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.checkpoint_files import LAST
@@ -21,7 +22,6 @@ NORMS: tuple[NormName, ...] = tuple(name for name in get_args(NormName) if name 
 """All but sync_batch, which is batch where one process trains."""
 
 BATCH_SIZES = (4, 32)
-_LR_BATCH_SIZE = 32
 
 _log = logging.getLogger("freqlearn")
 
@@ -45,7 +45,7 @@ class Trial:
     @property
     def lr(self) -> float:
         """That of the other trainings on flowers, by the square root of the batch size: the noise of Adam's steps."""
-        return LR * math.sqrt(self.batch_size / _LR_BATCH_SIZE)
+        return LR * math.sqrt(self.batch_size / BATCH_SIZE)
 
     def folder(self, experiment: Experiment) -> Path:
         """Where it writes."""
@@ -61,20 +61,12 @@ def run(experiment: Experiment, trial: Trial) -> None:
         _log.info("%s, norm %s, batch size %d, seed %d", trial.model, trial.norm, trial.batch_size, trial.seed)
         train(
             TrainOptions(
-                data=experiment.data,
-                output=folder,
-                model=trial.model,
+                **shared(experiment, folder, trial.seed)
+                | {"model": trial.model, "batch_size": trial.batch_size, "lr": trial.lr},
                 norm=trial.norm,
                 spec=str(experiment.spec("small")),
                 channels=str(TOP),
-                epochs=experiment.epochs,
-                batch_size=trial.batch_size,
-                lr=trial.lr,
-                workers=0,
-                seed=trial.seed,
                 validate_every=experiment.epochs,
-                resume=(folder / LAST).is_file(),
-                progress=experiment.progress,
             )
         )
         facts = {"epochs": experiment.epochs, "shares": _shares(folder / LAST)}
@@ -98,8 +90,7 @@ def accuracy_table(experiment: Experiment, seeds: Sequence[int], model: NetworkN
         for batch_size in BATCH_SIZES:
             mine, batch = (_correct(experiment, name, batch_size, seeds, model) for name in (norm, "batch"))
             accuracies = 100 * np.array([photos.mean() for photos in mine.values()])
-            spread = f" ± {accuracies.std(ddof=1):.1f}" if len(accuracies) > 1 else ""
-            row[f"batch of {batch_size}, %"] = f"{accuracies.mean():.1f}{spread}" if len(accuracies) else "-"
+            row[f"batch of {batch_size}, %"] = mean_and_spread(accuracies) if len(accuracies) else "-"
             both = [seed for seed in mine if seed in batch and norm != "batch"]
             row[f"points from batch ({batch_size})"] = (
                 _difference(np.mean([mine[seed] - batch[seed] for seed in both], axis=0)) if both else "-"
@@ -137,6 +128,5 @@ def _correct(
 
 
 def _difference(photos: NDArray[np.float64]) -> str:
-    points = 100 * photos
-    margin = 1.96 * points.std(ddof=1) / math.sqrt(len(points))
-    return f"{points.mean():+.1f} ({points.mean() - margin:+.1f} to {points.mean() + margin:+.1f})"
+    mean, low, high = interval(100 * photos)
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"

@@ -9,7 +9,23 @@ from freqlearn.models.octave.layers import OctNorm2d, OctReLU, OctSqueezeExcite
 from freqlearn.models.octave.pair import Features, add, cut, halve, joined, low_channels
 
 
-class OctBasicBlock(nn.Module):
+class _ResidualBlock(nn.Module):
+    """What the blocks share: how they end."""
+
+    se: nn.Module | None
+    relu: nn.Module
+    downsample: nn.Module | None
+
+    def _with_shortcut(self, out: Features, x: Features) -> Features:
+        """Squeeze and excite the branch, add the shortcut of the block's input, and activate."""
+        if self.se is not None:
+            out = self.se(out)
+        shortcut = x if self.downsample is None else self.downsample(x)
+        result: Features = self.relu(add(out, shortcut, inplace=True))
+        return result
+
+
+class OctBasicBlock(_ResidualBlock):
     """ResNet-18's and -34's residual block, two 3x3 convolutions, on pairs.
 
     Parameters are named and shaped as in torchvision's BasicBlock, whose state dict it loads at any alpha. The stride
@@ -55,15 +71,10 @@ class OctBasicBlock(nn.Module):
     def forward(self, x: Features) -> Features:
         """(N, in_channels, h, w) as a pair or Tensor -> (N, out_channels, h/stride, w/stride), likewise."""
         out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        if self.se is not None:
-            out = self.se(out)
-        shortcut = x if self.downsample is None else self.downsample(x)
-        result: Features = self.relu(add(out, shortcut, inplace=True))
-        return result
+        return self._with_shortcut(self.bn2(self.conv2(out)), x)
 
 
-class OctBottleneck(nn.Module):
+class OctBottleneck(_ResidualBlock):
     """The residual block of ResNet-50 and deeper, convolutions of 1x1, 3x3 and 1x1, on pairs.
 
     Parameters are named and shaped as in torchvision's Bottleneck, whose state dict it loads at any alpha. The stride
@@ -118,12 +129,7 @@ class OctBottleneck(nn.Module):
         """(N, in_channels, h, w) as a pair or Tensor -> (N, out_channels, h/stride, w/stride), likewise."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        if self.se is not None:
-            out = self.se(out)
-        shortcut = x if self.downsample is None else self.downsample(x)
-        result: Features = self.relu(add(out, shortcut, inplace=True))
-        return result
+        return self._with_shortcut(self.bn3(self.conv3(out)), x)
 
 
 class OctSplit(nn.Module):

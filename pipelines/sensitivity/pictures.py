@@ -9,13 +9,11 @@ import torch
 
 from freqlearn.channels import ChannelSet
 from freqlearn.color import RGB_TO_YCBCR
-from freqlearn.indexing import NUM_CHANNELS
+from freqlearn.indexing import CHANNELS_PER_COMPONENT, COMPONENTS, NUM_CHANNELS
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.spec import InputSpec
 from freqlearn.spectrum import block_dct, inverse_block_dct
-
-COMPONENTS, PLACES = 3, 64
 
 
 class PictureInput:
@@ -44,7 +42,7 @@ class PictureInput:
         """
         if self._channels is None:
             return loaded
-        return inverse_block_dct(loaded.reshape(len(loaded), COMPONENTS, PLACES, *loaded.shape[2:]))
+        return inverse_block_dct(torch.unflatten(loaded, 1, (len(COMPONENTS), CHANNELS_PER_COMPONENT)))
 
     def luma(self, pictures: torch.Tensor) -> torch.Tensor:
         """(N, size_px, size_px): Y of `pictures`, up to a constant, in levels."""
