@@ -3,12 +3,12 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from freqlearn import atomic
+from freqlearn import atomic, flat_color
 from freqlearn.channels import ChannelSet
 from freqlearn.documents import Format
 from freqlearn.indexing import integer, label
@@ -132,6 +132,22 @@ class InputSpec:
     def bytes_per_image(self) -> int:
         """Bytes of one image's input as float32."""
         return self.in_channels * self.map_size**2 * _BYTES_PER_VALUE
+
+    @property
+    def mean_color(self) -> flat_color.Color:
+        """(R, G, B), 0..255: the colour of a flat picture with this spec's mean DC; see `flat_color.mean_color`."""
+        return flat_color.mean_color(self)
+
+    def flat_values(self, color: Sequence[float]) -> tuple[float, ...]:
+        """Return the standardised values, one a channel, that a flat picture of a colour has everywhere.
+
+        Args:
+            color: (R, G, B), 0..255; of ``mean_color``, a DC's value is 0.
+
+        Raises:
+            ValueError: If the colour is not three finite numbers.
+        """
+        return flat_color.flat_values(self, color)
 
     def select(self, channels: ChannelSet) -> "InputSpec":
         """Return the spec of some of the channels, in the order given, each with its mean and std.
