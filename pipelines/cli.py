@@ -12,11 +12,15 @@ from freqlearn.pipelines.arguments import Command, UsageError, parse
 from freqlearn.pipelines.first_process import FailedElsewhere
 from freqlearn.pipelines.preemption import INTERRUPTED, PREEMPTED, Preempted, sigterm_raises
 
-# What the extra `train` brings; one of them missing means that the extra is.
-_EXTRA = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotlib", "rich", "yaml", "docstring_parser")
+# Package -> the extra that brings it; the package missing means that the extra is.
+_TRAIN = ("jsonargparse", "lightning", "torchmetrics", "tensorboard", "matplotlib", "rich", "yaml", "docstring_parser")
+_EXTRA = {**dict.fromkeys(_TRAIN, "train"), "pycocotools": "detection"}
 
 # How torch says that a loader process could not hand over its batch; containers often have 64 MB for all of them.
 _NO_SHARED_MEMORY = ("out of shared memory", "unable to resize file", "unable to write to file </torch_")
+
+GROUPS = {"detect": "Detection and instance segmentation on COCO-format data, from frequency channels or pixels."}
+"""First words of commands of two words, and what the commands of each are for."""
 
 COMMANDS: dict[str, Command] = {
     "stats": Command(
@@ -94,6 +98,16 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.spectrum_commands:sensitivity",
         positional=("checkpoints",),
     ),
+    "detect evaluate": Command(
+        "COCO average precision of a detector's checkpoint",
+        "freqlearn.pipelines.detection.commands:evaluate",
+        positional=("checkpoint",),
+    ),
+    "detect predict": Command(
+        "find objects in image files: JSON, and pictures with them drawn in",
+        "freqlearn.pipelines.detection.commands:predict",
+        positional=("checkpoint", "files"),
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",
@@ -135,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRA:
             raise
-        return _fail(f"{package} is missing: pip install 'freqlearn[train]'", 2, debug)
+        return _fail(f"{package} is missing: pip install 'freqlearn[{_EXTRA[package]}]'", 2, debug)
     except FailedElsewhere:
         return _fail("", 2, debug)
     except (ValueError, OSError, ImportError) as error:
@@ -155,11 +169,14 @@ def _run(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         sys.stdout.write(f"freqlearn {version('freqlearn')}\n")
         return 0
-    name, *rest = arguments
+    group = arguments[0] if arguments[0] in GROUPS else ""
+    if group and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
+        sys.stdout.write(_overview(group))
+        return 0
+    words = 2 if group else 1
+    name, rest = " ".join(arguments[:words]), arguments[words:]
     if name not in COMMANDS:
-        close = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
-        raise UsageError(f"no command {name!r}; {hint}")
+        raise _unknown(name, group)
     _log_to_stderr()
     try:
         run = parse(name, COMMANDS[name], rest)
@@ -168,19 +185,34 @@ def _run(arguments: list[str]) -> int:
     return run() or 0
 
 
-def _overview() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
+def _commands(group: str) -> dict[str, Command]:
+    """The commands of a group; of no group all."""
+    return {name: command for name, command in COMMANDS.items() if not group or name.startswith(f"{group} ")}
+
+
+def _unknown(name: str, group: str) -> UsageError:
+    known = [*_commands(group), *([] if group else GROUPS)]
+    # Of commands of two words the first is alike in all.
+    close = difflib.get_close_matches(name.removeprefix(group), [one.removeprefix(group) for one in known], n=1)
+    hint = f"did you mean {group}{close[0]}?" if close else f"there are {', '.join(known)}"
+    return UsageError(f"no command {name!r}; {hint}")
+
+
+def _overview(group: str = "") -> str:
+    commands = _commands(group)
+    width = max(map(len, commands))
+    about = "Learning in the frequency domain: from JPEG bytes to frequency channels, their ranking, and models."
+    command = f"{group} COMMAND".lstrip()
     return "\n".join(
         [
-            "usage: freqlearn COMMAND [options]",
+            f"usage: freqlearn {command} [options]",
             "",
-            "Learning in the frequency domain: from JPEG bytes to frequency channels, their ranking, and models.",
+            GROUPS.get(group, about),
             "",
             "commands:",
-            *lines,
+            *(f"  {name:<{width}}  {command.summary}" for name, command in commands.items()),
             "",
-            "`freqlearn COMMAND --help` explains one. All take --config FILE.yaml, --print-config, and --debug",
+            f"`freqlearn {command} --help` explains one. All take --config FILE.yaml, --print-config, and --debug",
             "(a traceback instead of a one-line error).",
             "",
         ]

@@ -13,7 +13,7 @@ import torch
 import yaml
 from PIL import Image
 
-from freqlearn.pipelines.cli import COMMANDS, main
+from freqlearn.pipelines.cli import COMMANDS, GROUPS, main
 from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.training import TrainResult
 
@@ -103,7 +103,7 @@ def test_heatmap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_explains(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name, "--help"]) == 0
+    assert main([*name.split(), "--help"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: freqlearn {name}")
     assert "--config" in text
@@ -119,7 +119,7 @@ def test_help_is_light() -> None:
 import sys
 from freqlearn.pipelines.cli import main
 for name in {list(COMMANDS)!r}:
-    assert main([name, "--help"]) == 0
+    assert main([*name.split(), "--help"]) == 0
     assert "torch" not in sys.modules, name
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
@@ -133,10 +133,25 @@ def test_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == f"freqlearn {version('freqlearn')}\n"
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_names_its_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([group]) == main([group, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: freqlearn {group} COMMAND")
+    own = [name for name in COMMANDS if name.startswith(f"{group} ")]
+    assert own
+    for name in COMMANDS:
+        assert (f"\n  {name} " in text) == (name in own)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         pytest.param("trian", "did you mean train?", id="unknown command"),
+        pytest.param("detct evaluate", "no command 'detct'; did you mean detect?", id="unknown group"),
+        pytest.param("detect evaluat", "no command 'detect evaluat'; did you mean detect evaluate?", id="in a group"),
+        pytest.param("detect bench", "no command 'detect bench'; there are detect ", id="in no group"),
+        pytest.param("detect evaluate CKPT --bogus 1", "(see freqlearn detect evaluate --help)", id="group's help"),
         pytest.param("train", "data is missing", id="no data"),
         pytest.param("train --data DATA --bogus 1", "unrecognized arguments: --bogus", id="unknown option"),
         pytest.param("train --data DATA --epochs x", "--epochs: expected int", id="wrong type"),

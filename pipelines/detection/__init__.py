@@ -1,0 +1,1 @@
+"""Detection and instance segmentation: COCO data, training, average precision, predictions, ranking."""

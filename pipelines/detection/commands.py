@@ -1,0 +1,99 @@
+"""What `freqlearn detect` runs: each function calls the library and prints.
+
+Light to import, so that `--help` is quick: the library is imported when a command runs.
+"""
+
+import sys
+from pathlib import Path
+
+from freqlearn.pipelines.first_process import say
+from freqlearn.pipelines.options import Accelerator, OnBadImage
+
+
+def evaluate(
+    checkpoint: Path,
+    *,
+    images: Path,
+    annotations: Path,
+    first: int | None = None,
+    batch_size: int = 4,
+    workers: int | None = None,
+    accelerator: Accelerator = "auto",
+    devices: int | None = None,
+    nodes: int = 1,
+    on_bad_image: OnBadImage = "error",
+    json: bool = False,
+    progress: bool = True,
+) -> None:
+    """Measure the average precision of a detector on images in COCO's format, as COCO does: of boxes, and of masks.
+
+    Every image is counted exactly once, by however many processes.
+
+    Args:
+        checkpoint: A file that `freqlearn detect train` wrote.
+        images: Folder of the images.
+        annotations: JSON file in COCO's format.
+        first: Evaluate only the images with the lowest ids, so many of them; all by default.
+        batch_size: Images that a process computes at once.
+        workers: Loader processes; by default half of the cores, at most 4.
+        accelerator: Device to compute on.
+        devices: Processes that evaluate together on each machine, one a GPU. By default those that torchrun started,
+            or 1.
+        nodes: Machines that evaluate together, where something other than torchrun starts them.
+        on_bad_image: What to do with a file that cannot be used: stop with an error that names it, or skip it and list
+            it.
+        json: Print one JSON object instead of text.
+        progress: Show a progress bar.
+    """
+    from freqlearn.pipelines.detection.evaluating import evaluate_detector
+
+    result = evaluate_detector(
+        checkpoint,
+        images,
+        annotations,
+        first=first,
+        batch_size=batch_size,
+        workers=workers,
+        accelerator=accelerator,
+        devices=devices,
+        nodes=nodes,
+        on_bad_image=on_bad_image,
+        progress=progress,
+    )
+    say(result.to_json() if json else str(result))
+
+
+def predict(
+    checkpoint: Path,
+    files: list[Path],
+    *,
+    output: Path = Path("predictions"),
+    min_score: float = 0.5,
+    batch_size: int = 1,
+    accelerator: Accelerator = "auto",
+) -> int:
+    """Find objects in image files, and draw them: boxes, masks, labels and scores.
+
+    Writes predictions.json, and for each file a picture, to the output folder. A file that cannot be read is reported,
+    the others are predicted all the same, and the exit status is 1.
+
+    Args:
+        checkpoint: A file that `freqlearn detect train` wrote.
+        files: Images (JPEG, PNG, ...); a folder stands for all images below it.
+        output: Folder to write to.
+        min_score: Show objects of at least this score only, from 0 to 1.
+        batch_size: Images to compute at once.
+        accelerator: Device to compute on.
+    """
+    from freqlearn.pipelines.detection.predicting import predict as run
+
+    failed = False
+    for prediction in run(
+        checkpoint, files, output=output, min_score=min_score, batch_size=batch_size, accelerator=accelerator
+    ):
+        if prediction.error is not None:
+            failed = True
+            sys.stderr.write(" ".join(prediction.error.split()) + "\n")
+        else:
+            say(str(prediction))
+    return int(failed)
