@@ -1,0 +1,56 @@
+"""What detectors cost: against torch's count of what torchvision's really compute, and against published numbers."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.detection import FasterRCNN, MaskRCNN, fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
+from freqlearn.pipelines.detection.costs import detector_cost, maps_shape
+from freqlearn.spec import InputSpec
+
+RGB = InputSpec.preset("imagenet-rgb")
+
+
+@pytest.mark.parametrize("kind", [FasterRCNN, MaskRCNN])
+def test_a_detector_costs_what_it_computes(kind: Any) -> None:
+    # With these thresholds it lets through as many regions as it may, and finds as many objects.
+    detector = kind(
+        resnet_fpn_backbone(backbone_name="resnet18", weights=None),
+        num_classes=4,
+        min_size=60,
+        max_size=90,
+        rpn_post_nms_top_n_test=20,
+        rpn_nms_thresh=1.0,
+        box_score_thresh=-1.0,
+        box_nms_thresh=1.0,
+        box_detections_per_img=7,
+    ).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        (found,) = detector([torch.rand(3, 60, 90)])
+    assert len(found["boxes"]) == 7
+    cost = detector_cost(detector, RGB, picture_px=(60, 90))
+    assert cost.total == counter.get_total_flops() // 2
+    assert (cost.masks > 0) == (kind is MaskRCNN)
+    fewer = detector_cost(detector, RGB, picture_px=(60, 90), proposals=10, detections=0)
+    assert (fewer.boxes, fewer.masks) == (cost.boxes // 2, 0)
+
+
+@pytest.mark.parametrize(("build", "published"), [(fasterrcnn_resnet50_fpn, 207.07), (maskrcnn_resnet50_fpn, 260.14)])
+def test_published_costs(build: Any, published: float) -> None:
+    """What mmdetection's tool says of its models, which papers quote, at 1280x800, 80 classes, 1000 and 100 regions.
+
+    It counts biases, normalisation and activations too, which come to less than half a percent.
+    """
+    with torch.device("meta"):
+        detector = build(weights=None, weights_backbone=None, num_classes=81)
+    gmacs = detector_cost(detector, RGB, picture_px=(800, 1280), proposals=1000, detections=100).total / 1e9
+    assert published * 0.995 < gmacs < published
+
+
+def test_maps_are_padded_as_a_batch_is() -> None:
+    spec = InputSpec.preset("imagenet-448")
+    assert maps_shape(RGB, (800, 1333)) == (3, 800, 1344)
+    assert maps_shape(spec, (800, 1333)) == (spec.in_channels, 200, 336)
