@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from freqlearn.indexing import integer
 from freqlearn.pipelines.choosing import by_hash, digest
-from freqlearn.pipelines.detection.cocotools import load_masks, make_coco
 from freqlearn.pipelines.detection.entries import Entries, read_entries
 
 _LISTED = 3
@@ -96,7 +95,7 @@ class CocoFolder:
         """The JSON file's ids of all images, in order."""
         return [int(image) for image in self._ids]
 
-    def size_px(self, index: int) -> tuple[int, int]:
+    def size(self, index: int) -> tuple[int, int]:
         """(height, width) that the JSON file gives for the image at `index`."""
         height, width = self._sizes[index]
         return int(height), int(width)
@@ -106,7 +105,7 @@ class CocoFolder:
 
         Returns:
             Dicts with `id`, `image_id`, `category_id`, `bbox` ([left, top, width, height], floats), `iscrowd` (0 where
-            the file says nothing), and with `segmentation` and `area` where the file has them.
+            the file says nothing), `area` (the box's where it says nothing), and `segmentation` where it has one.
         """
         annotations: list[dict[str, Any]] = pickle.loads(self._records[self._starts[index] : self._ends[index]])
         return annotations
@@ -210,34 +209,6 @@ class CocoFolder:
                 if not annotation["iscrowd"] and "segmentation" not in annotation:
                     return int(annotation["id"])
         return None
-
-    def to_coco(self) -> Any:
-        """The ground truth as a `pycocotools.coco.COCO`, of exactly these images.
-
-        Annotations are numbered anew from 1: pycocotools takes id 0 for "matched nothing". One without an area gets its
-        mask's, or its box's if it has none.
-
-        Raises:
-            ImportError: If pycocotools is not installed; the message says how to.
-        """
-        masks = load_masks()
-        images, annotations = [], []
-        for index in range(len(self)):
-            height, width = self.size_px(index)
-            image = {"id": self.image_id(index), "file_name": os.fsdecode(self._files[index])}
-            images.append({**image, "height": height, "width": width})
-            for annotation in self.annotations(index):
-                annotations.append({**annotation, "id": len(annotations) + 1})
-        categories = [
-            {"id": category, "name": name} for category, name in zip(self.category_ids, self.classes, strict=True)
-        ]
-        coco = make_coco(images, annotations, categories)
-        for annotation in annotations:
-            if "area" not in annotation and "segmentation" in annotation:
-                annotation["area"] = float(masks.area(coco.annToRLE(annotation)))
-            elif "area" not in annotation:
-                annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
-        return coco
 
     def _subset(self, chosen: npt.NDArray[np.int64]) -> "CocoFolder":
         result = copy.copy(self)

@@ -17,8 +17,8 @@ class Entries(NamedTuple):
 
     Attributes:
         images: By id: file name, width, height.
-        annotations: By image id, in the file's order; `bbox` as four floats, `iscrowd` always there; `area` and
-            `segmentation` where the file has them.
+        annotations: By image id, in the file's order; `bbox` as four floats; without `iscrowd` in the file it is 0,
+            without `area` the box's; `segmentation` where the file has one.
         categories: Name by id.
     """
 
@@ -136,8 +136,9 @@ def _annotations(
         checked["bbox"] = _box(entry["bbox"], place)
         if checked.setdefault("iscrowd", 0) not in (0, 1):
             raise _EntryError(place, "iscrowd as 0 or 1", entry["iscrowd"])
-        if "area" in checked and not (_is_place(checked["area"], _FARTHEST_PX**2) and checked["area"] >= 0):
-            raise _EntryError(place, "an area in square pixels", entry["area"])
+        area = checked.setdefault("area", checked["bbox"][2] * checked["bbox"][3])
+        if not _is_place(area, _FARTHEST_PX**2) or area < 0:
+            raise _EntryError(place, "an area in square pixels", area)
         if "segmentation" in checked and not _check_segmentation(checked["segmentation"], place, images[image]):
             del checked["segmentation"]
         annotations[image].append(checked)
