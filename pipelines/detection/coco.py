@@ -95,7 +95,7 @@ class CocoFolder:
         """The JSON file's ids of all images, in order."""
         return [int(image) for image in self._ids]
 
-    def size(self, index: int) -> tuple[int, int]:
+    def size_px(self, index: int) -> tuple[int, int]:
         """(height, width) that the JSON file gives for the image at `index`."""
         height, width = self._sizes[index]
         return int(height), int(width)

@@ -93,9 +93,9 @@ class CocoDataset(SeededDataset):
         """
         _, target = self._targets[index]
         if "boxes" not in target:  # torchvision's wrapper gives none where there is no annotation
-            target |= {"boxes": _boxes(self.folder.size(index)), "labels": torch.zeros(0, dtype=torch.int64)}
+            target |= {"boxes": _boxes(self.folder.size_px(index)), "labels": torch.zeros(0, dtype=torch.int64)}
             if self.masks:
-                target["masks"] = tv_tensors.Mask(torch.zeros(0, *self.folder.size(index), dtype=torch.uint8))
+                target["masks"] = tv_tensors.Mask(torch.zeros(0, *self.folder.size_px(index), dtype=torch.uint8))
         labels = [self._labels[category] for category in target["labels"].tolist()]
         target["labels"] = torch.tensor(labels, dtype=torch.int64)
         return dict(target)
@@ -114,7 +114,7 @@ class CocoDataset(SeededDataset):
 
     def _check_size(self, source: bytes, index: int) -> None:
         height, width = stored_size(source)
-        expected = self.folder.size(index)
+        expected = self.folder.size_px(index)
         if (height, width) == expected:
             return
         turned = (width, height) == expected
@@ -134,7 +134,7 @@ class CocoDataset(SeededDataset):
             "labels": target["labels"].as_subclass(torch.Tensor),
             "image_id": self.folder.image_id(index),
             "image_size": (int(height), int(width)),
-            "original_size": self.folder.size(index),
+            "original_size": self.folder.size_px(index),
         }
         if self.masks:
             finished["masks"] = target["masks"].as_subclass(torch.Tensor)
@@ -175,7 +175,7 @@ class _Annotations(CocoDetection):
         return len(self.folder)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-        size = self.folder.size(index)
+        size = self.folder.size_px(index)
         annotations = [entry for entry in self.folder.annotations(index) if not entry["iscrowd"]]
         for entry in annotations if self.masks else ():
             try:
