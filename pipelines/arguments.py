@@ -66,8 +66,9 @@ def parse(name: str, command: Command, arguments: Sequence[str]) -> Callable[[],
 def read(name: str, command: Command, arguments: Sequence[str]) -> dict[str, Any]:
     """Read a command's arguments, as `parse` does, and return the options by name."""
     parser = _parser(name, command, _load(command.function))
+    given = with_config_files(arguments, group=name.rpartition(" ")[0])
     try:
-        values = parser.parse_args(_canonical(with_config_files(arguments), parser))
+        values = parser.parse_args(_canonical(given, parser))
         options: dict[str, Any] = parser.instantiate(values).as_dict()
     except argparse.ArgumentError as error:
         raise UsageError(f"{_readable(str(error))} (see freqlearn {name} --help)") from error

@@ -2,7 +2,8 @@
 
 A recipe's name is NETWORK-INPUT-SCHEDULE, for instance resnet50-dct24-classic: the options of
 configs/schedules/NETWORK-SCHEDULE.yaml, then those of configs/inputs/NETWORK-INPUT.yaml. All inputs of a network share
-its schedules, so that two recipes differ in nothing but what the network is given.
+its schedules, so that two recipes differ in nothing but what the network is given. Detectors have theirs in
+configs/detect.
 """
 
 import difflib
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CONFIGS = Path(__file__).with_name("configs")
-INPUTS = _CONFIGS / "inputs"
-SCHEDULES = _CONFIGS / "schedules"
+FOLDERS = {"": _CONFIGS, "detect": _CONFIGS / "detect"}
+"""First word of the commands that take them -> folder with inputs/ and schedules/; commands of one word have none."""
 
 # How an input file begins; a test holds the numbers against the network.
 _COST = re.compile(r"# (?P<title>.+): (?P<bytes>[\d,]+) input bytes per image, (?P<gmacs>[\d.]+) GMACs")
@@ -27,11 +28,13 @@ class Recipe:
         network: For instance "resnet50".
         input: For instance "dct24".
         schedule: For instance "classic".
+        group: First word of the commands that take it: "detect", or none for those of one word.
     """
 
     network: str
     input: str
     schedule: str
+    group: str = ""
 
     @property
     def name(self) -> str:
@@ -41,7 +44,11 @@ class Recipe:
     @property
     def files(self) -> tuple[Path, Path]:
         """The schedule's options, then the input's."""
-        return SCHEDULES / f"{self.network}-{self.schedule}.yaml", INPUTS / f"{self.network}-{self.input}.yaml"
+        folder = FOLDERS[self.group]
+        return (
+            folder / "schedules" / f"{self.network}-{self.schedule}.yaml",
+            folder / "inputs" / f"{self.network}-{self.input}.yaml",
+        )
 
     @property
     def cost(self) -> "Cost":
@@ -56,7 +63,8 @@ class Cost:
     Attributes:
         title: Network and input, for people.
         bytes_per_image: Size of one image's tensor as float32.
-        gmacs: Billions of multiply-accumulates of a forward pass, on 1000 classes, to three digits.
+        gmacs: Billions of multiply-accumulates of a forward pass, to three digits: on ImageNet's 1000 classes, or of a
+            detector on COCO's 80.
     """
 
     title: str
@@ -77,38 +85,59 @@ class Cost:
         return cls(found["title"], int(found["bytes"].replace(",", "")), found["gmacs"])
 
 
-def recipes() -> Iterator[Recipe]:
-    """All recipes: network by network, schedule by schedule, inputs from the fewest bytes to the most after RGB."""
-    for schedule in sorted(SCHEDULES.glob("*.yaml")):
+def recipes(group: str = "") -> Iterator[Recipe]:
+    """All recipes: network by network, schedule by schedule, inputs from the fewest bytes to the most after RGB.
+
+    Args:
+        group: First word of the commands that take them.
+    """
+    folder = FOLDERS[group]
+    for schedule in sorted((folder / "schedules").glob("*.yaml")):
         network, _, name = schedule.stem.partition("-")
-        inputs = [Recipe(network, file.stem.partition("-")[2], name) for file in INPUTS.glob(f"{network}-*.yaml")]
-        yield from sorted(inputs, key=lambda recipe: (recipe.input != "rgb", recipe.cost.bytes_per_image))
+        inputs = [file.stem.partition("-")[2] for file in (folder / "inputs").glob(f"{network}-*.yaml")]
+        found = [Recipe(network, given, name, group) for given in inputs]
+        yield from sorted(found, key=lambda recipe: (recipe.input != "rgb", recipe.cost.bytes_per_image))
 
 
-def config_files(name: str) -> tuple[Path, ...]:
+def config_files(name: str, group: str = "") -> tuple[Path, ...]:
     """The files that a value of `--config` stands for, in the order in which they apply.
 
     Args:
         name: A path, which comes first; a recipe; or one of a recipe's two halves (resnet50-classic, resnet50-dct24).
+        group: First word of the command.
 
     Raises:
-        ValueError: If it looks like a recipe and is none.
+        ValueError: If it looks like a recipe and is none of that command.
     """
     if Path(name).is_file() or not re.fullmatch(r"[\w-]+", name):
         return (Path(name),)
-    known = {recipe.name: recipe.files for recipe in recipes()}
+    known = _known(group)
     if name in known:
         return known[name]
-    halves = {file.stem: (file,) for files in known.values() for file in files}
-    if name in halves:
-        return halves[name]
-    close = difflib.get_close_matches(name, [*known, *halves], n=1)
+    for other in FOLDERS:
+        if name in _known(other):
+            raise ValueError(f"--config: {name} is a recipe of `freqlearn {_trains(other)}`")
+    close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else "`freqlearn recipes` lists those that there are"
     raise ValueError(f"--config: {name}: neither a file nor a recipe; {hint}")
 
 
-def with_config_files(arguments: Sequence[str]) -> list[str]:
+def _known(group: str) -> dict[str, tuple[Path, ...]]:
+    """A group's recipes, and their halves."""
+    whole: dict[str, tuple[Path, ...]] = {recipe.name: recipe.files for recipe in recipes(group)}
+    return whole | {file.stem: (file,) for files in whole.values() for file in files}
+
+
+def _trains(group: str) -> str:
+    return f"{group} train".lstrip()
+
+
+def with_config_files(arguments: Sequence[str], group: str = "") -> list[str]:
     """Replace the recipes in a command line by the files that they stand for.
+
+    Args:
+        arguments: What was typed after the command's name.
+        group: First word of the command, if it has two.
 
     Raises:
         ValueError: If a value of --config is neither a file nor a recipe.
@@ -124,15 +153,20 @@ def with_config_files(arguments: Sequence[str]) -> list[str]:
             continue
         if not equals and (following := next(rest, None)) is None:
             return [*replaced, argument]  # no value: the parser says so
-        for file in config_files(value if equals else str(following)):
+        for file in config_files(value if equals else str(following), group):
             replaced += ["--config", str(file)]
     return replaced
 
 
 def listing() -> str:
-    """The table of `freqlearn recipes`."""
-    rows = [(recipe.name, recipe.cost) for recipe in recipes()]
-    width = max(len(name) for name, _ in rows)
-    lines = [f"{'recipe':<{width}}  bytes per image  GMACs  input"]
+    """The tables of `freqlearn recipes`."""
+    return "\n\n".join(_table(group) for group in FOLDERS)
+
+
+def _table(group: str) -> str:
+    head = f"recipe of {_trains(group)}"
+    rows = [(recipe.name, recipe.cost) for recipe in recipes(group)]
+    width = max(len(name) for name in (head, *(name for name, _ in rows)))
+    lines = [f"{head:<{width}}  bytes per image  GMACs  input"]
     lines += [f"{name:<{width}}  {cost.bytes_per_image:>15,}  {cost.gmacs:>5}  {cost.title}" for name, cost in rows]
     return "\n".join(lines)

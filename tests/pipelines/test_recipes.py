@@ -14,8 +14,9 @@ from freqlearn.pipelines.costs import macs
 from freqlearn.pipelines.inputs import choose_spec
 from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import RunOptions, TrainOptions
-from freqlearn.pipelines.recipes import INPUTS, SCHEDULES, Recipe, config_files, recipes, with_config_files
+from freqlearn.pipelines.recipes import FOLDERS, Recipe, config_files, recipes, with_config_files
 
+INPUTS, SCHEDULES = FOLDERS[""] / "inputs", FOLDERS[""] / "schedules"
 # What an input file may say; everything else is the schedule's, and so the same for all inputs of a network.
 INPUT_OPTIONS = {"input", "channels", "spec", "size_px"}
 RECIPES = list(recipes())
@@ -142,7 +143,8 @@ def test_the_command_line_changes_a_recipe(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_list_names_every_recipe_and_its_costs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes"]) == 0
-    lines = capsys.readouterr().out.splitlines()[1:]
+    table, *_ = capsys.readouterr().out.split("\n\n")
+    lines = table.splitlines()[1:]
     assert [line.split()[:3] for line in lines] == [
         [recipe.name, f"{recipe.cost.bytes_per_image:,}", recipe.cost.gmacs] for recipe in RECIPES
     ]
