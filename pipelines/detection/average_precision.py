@@ -2,14 +2,13 @@
 
 import contextlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from freqlearn.pipelines.detection.coco import CocoFolder
+from freqlearn.pipelines.detection.cocotools import load_masks
 from freqlearn.pipelines.detection.results import Result
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 
@@ -38,13 +37,22 @@ class AveragePrecision:
         Args:
             folder: The data set with its annotations.
             masks: Whether to measure masks as well as boxes.
+
+        Raises:
+            ValueError: If masks are to be measured and an annotation has none.
         """
+        if masks and (annotation := folder.without_mask()) is not None:
+            raise ValueError(
+                f"{folder.annotations_json}: expected a segmentation of every annotation, to measure masks; "
+                f"annotation {annotation} has none"
+            )
         self.folder = folder
         self.kinds: tuple[Kind, ...] = ("box", "mask") if masks else ("box",)
         self.per_category: dict[str, dict[str, float]] = {}
         """After `compute`: AP of each category that occurs, by its name: box_AP, and with masks mask_AP."""
         self.images = 0
         """After `compute`: number of pictures."""
+        self._known = frozenset(folder.image_ids)
         self._results: dict[int, list[Result]] = {}
 
     def reset(self) -> None:
@@ -59,8 +67,10 @@ class AveragePrecision:
             image_ids: All of the pictures, those without any detection too.
 
         Raises:
-            ValueError: If a result is of a picture that is not among them.
+            ValueError: If a picture is not one of the folder, or a result is of another picture.
         """
+        if unknown := set(image_ids) - self._known:
+            raise ValueError(f"expected images of {self.folder}, got the id {min(unknown)}, which it lacks")
         of_image: dict[int, list[Result]] = {int(image_id): [] for image_id in image_ids}
         for result in results:
             if result["image_id"] not in of_image:
@@ -77,9 +87,6 @@ class AveragePrecision:
         Returns:
             box_AP, box_AP50, box_AP75, box_APs, box_APm, box_APl, and with masks mask_AP, ..., from 0 to 1, the same in
             every process. NOTHING_TO_FIND where the annotations have nothing of the kind.
-
-        Raises:
-            ValueError: If a picture is not one of the folder.
         """
         everything = self._of_all_processes()
         # The first process alone: pycocotools holds gigabytes for some thousand pictures.
@@ -109,13 +116,13 @@ class AveragePrecision:
         return everything
 
     def _measured(self, everything: Mapping[int, list[Result]]) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+        if not everything:
+            return {f"{kind}_{name}": NOTHING_TO_FIND for kind in self.kinds for name in MEASURES}, {}
         summary: dict[str, float] = {}
         per_category: dict[str, dict[str, float]] = {}
-        if not everything:
-            return {f"{kind}_{measure}": NOTHING_TO_FIND for kind in self.kinds for measure in MEASURES}, {}
-        truth = ground_truth(self.folder, sorted(everything))
+        truth = ground_truth(self.folder, everything)
+        results = [result for found in everything.values() for result in found]
         for kind in self.kinds:
-            results = [result for found in everything.values() for result in found]
             stats, of_category = measure(truth, results, kind)
             summary |= {f"{kind}_{name}": value for name, value in zip(MEASURES, stats, strict=True)}
             for name, category_id in zip(self.folder.classes, self.folder.category_ids, strict=True):
@@ -124,48 +131,60 @@ class AveragePrecision:
         return summary, per_category
 
 
-def ground_truth(folder: CocoFolder, image_ids: Iterable[int]) -> COCO:
-    """The annotations of some pictures of a folder, as pycocotools wants them.
+def ground_truth(folder: CocoFolder, image_ids: Collection[int]) -> Any:
+    """The annotations of some pictures of a folder, as a `pycocotools.coco.COCO`.
 
-    Copies: pycocotools changes what it is given. They are numbered anew from 1: pycocotools takes an object with the id
-    0 for one that was missed.
+    They are numbered anew from 1: pycocotools takes the id 0 for "matched nothing". One without an area gets its
+    mask's, or its box's if it has none; a crowd without a mask gets its box as one.
 
     Raises:
-        ValueError: If a picture is not one of the folder.
+        ImportError: If pycocotools is not installed; the message says how to.
     """
-    places = {folder.image_id(index): index for index in range(len(folder))}
-    images, annotations = [], []
-    for image_id in image_ids:
-        if image_id not in places:
-            raise ValueError(f"image {image_id} is none of the {len(folder)} that are evaluated")
-        index = places[image_id]
-        height, width = folder.size(index)
-        images.append({"id": image_id, "height": height, "width": width})
-        annotations += [dict(annotation) for annotation in folder.annotations(index)]
-    for number, annotation in enumerate(annotations, start=1):
-        annotation.update(id=number, iscrowd=int(annotation.get("iscrowd", 0)))
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for index in range(len(folder)):
+        image_id, (height, width) = folder.image_id(index), folder.size_px(index)
+        if image_id in image_ids:
+            images.append({"id": image_id, "height": height, "width": width})
+            annotations += folder.annotations(index)
     names = zip(folder.category_ids, folder.classes, strict=True)
-    categories = [{"id": category_id, "name": name} for category_id, name in names]
-    return _quiet_coco({"images": images, "annotations": annotations, "categories": categories})
+    coco = _coco(images, annotations, [{"id": category_id, "name": name} for category_id, name in names])
+    for number, annotation in enumerate(annotations, start=1):
+        annotation["id"] = number
+        left, top, width, height = annotation["bbox"]
+        if "area" not in annotation:
+            has_mask = "segmentation" in annotation
+            area = load_masks().area(coco.annToRLE(annotation)) if has_mask else width * height
+            annotation["area"] = float(area)
+        if annotation["iscrowd"]:
+            right, bottom = left + width, top + height
+            annotation.setdefault("segmentation", [[left, top, right, top, right, bottom, left, bottom]])
+    return _coco(images, annotations, coco.dataset["categories"])
 
 
-def measure(truth: COCO, results: Sequence[Result], kind: Kind) -> tuple[list[float], dict[int, float]]:
+def measure(truth: Any, results: Sequence[Result], kind: Kind) -> tuple[list[float], dict[int, float]]:
     """Compare results with annotations.
 
     Args:
-        truth: All pictures to evaluate, with their annotations.
-        results: What was detected; none is fine.
+        truth: The pictures to evaluate, and what is to be found there; see `ground_truth`. Pycocotools changes it.
+        results: What was detected in them; none is fine.
         kind: What to compare.
 
     Returns:
         The MEASURES, and AP by category id; NOTHING_TO_FIND where there is no such object.
+
+    Raises:
+        ImportError: If pycocotools is not installed; the message says how to.
     """
+    load_masks()
+    from pycocotools.cocoeval import COCOeval
+
     # A mask's area decides how large an object is, not that of a box beside it; so pycocotools must see only one.
     other = "segmentation" if kind == "box" else "bbox"
     own = [{key: value for key, value in result.items() if key != other} for result in results]
     with contextlib.redirect_stdout(io.StringIO()):
         # loadRes cannot take an empty list.
-        found = truth.loadRes(own) if own else _quiet_coco({**truth.dataset, "annotations": []})
+        found = truth.loadRes(own) if own else _coco(truth.dataset["images"], [], truth.dataset["categories"])
         evaluation = COCOeval(truth, found, _IOU_TYPES[kind])
         evaluation.evaluate()
         evaluation.accumulate()
@@ -179,9 +198,12 @@ def measure(truth: COCO, results: Sequence[Result], kind: Kind) -> tuple[list[fl
     return [float(value) for value in evaluation.stats[: len(MEASURES)]], of_category
 
 
-def _quiet_coco(dataset: dict[str, Any]) -> COCO:
+def _coco(images: list[dict[str, Any]], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]) -> Any:
+    load_masks()
+    from pycocotools.coco import COCO
+
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
-        coco.dataset = dataset
+        coco.dataset = {"images": images, "annotations": annotations, "categories": categories}
         coco.createIndex()
     return coco

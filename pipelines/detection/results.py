@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from pycocotools import mask as coco_mask
+
+from freqlearn.pipelines.detection.cocotools import load_masks
 
 MASK_THRESHOLD = 0.5
 """A pixel belongs to an object above this probability, as in torchvision's references."""
@@ -55,10 +56,10 @@ def run_lengths(mask: torch.Tensor) -> dict[str, Any]:
     Returns:
         `size` [H, W] and `counts`, text: what pycocotools reads, and JSON keeps.
     """
-    encoded = coco_mask.encode(np.asfortranarray(mask.detach().cpu().numpy(), dtype=np.uint8))
+    encoded = load_masks().encode(np.asfortranarray(mask.detach().cpu().numpy(), dtype=np.uint8))
     return {"size": [int(length) for length in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
 
 
 def mask_of(segmentation: Mapping[str, Any]) -> torch.Tensor:
     """The inverse of `run_lengths`: (H, W) bool."""
-    return torch.from_numpy(coco_mask.decode(dict(segmentation))).bool()
+    return torch.from_numpy(load_masks().decode(dict(segmentation))).bool()
