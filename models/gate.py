@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, overload
 
 import torch
@@ -87,27 +87,50 @@ class FrequencyGate(nn.Module):
             ValueError: If the shape is another or the maps are not floating point.
         """
         check_maps(maps, len(self.channels))
-        switches = self._static_switches(maps) if self._frozen else self._computed_switches(maps)
-        self._last_switches = switches
+        switches = self._switches(_pooled(maps))
         gated = maps * switches[:, :, None, None].to(maps.dtype)
         return (gated, switches) if return_mask else gated
 
-    def _static_switches(self, maps: Tensor) -> Tensor:
-        return self._static_mask.to(torch.float32).expand(maps.shape[0], -1)  # (N, C)
+    def gate_each(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Multiply each map of several images by its switch; the images may have different sizes.
 
-    def _computed_switches(self, maps: Tensor) -> Tensor:
-        logits = self._switch_logits(maps)  # (N, C, 2)
+        They count as one batch, as in ``forward``, and each image's switches come from its own maps.
+
+        Args:
+            maps: (C, h, w) float for each of one or more images, standardised.
+
+        Returns:
+            The same with the switches applied, and the switches, (N, C) float32, 0 or 1.
+
+        Raises:
+            ValueError: If a shape is another or maps are not floating point.
+        """
+        for image in maps:
+            check_maps(image[None], len(self.channels))
+        switches = self._switches(torch.stack([_pooled(image[None])[0] for image in maps]))
+        gated = [image * on[:, None, None].to(image.dtype) for image, on in zip(maps, switches, strict=True)]
+        return gated, switches
+
+    def _switches(self, pooled: Tensor) -> Tensor:
+        switches = self._static_switches(pooled) if self._frozen else self._computed_switches(pooled)
+        self._last_switches = switches
+        return switches
+
+    def _static_switches(self, pooled: Tensor) -> Tensor:
+        return self._static_mask.to(torch.float32).expand(pooled.shape[0], -1)  # (N, C)
+
+    def _computed_switches(self, pooled: Tensor) -> Tensor:
+        logits = self._switch_logits(pooled)  # (N, C, 2)
         self._last_probability = logits.detach().softmax(dim=-1)[..., 1]
         self._running.update(self._last_probability, training=self.training)
         return sampled_switches(logits, self._temperature) if self.training else likelier_switches(logits)
 
-    def _switch_logits(self, maps: Tensor) -> Tensor:
+    def _switch_logits(self, pooled: Tensor) -> Tensor:
         # float32 also under autocast: the gate is a small part of the work, and its probabilities are a result.
-        with _without_autocast(maps.device.type):
-            x = maps.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)  # (N, C, 1, 1)
-            x = self.squeeze(x.to(self.squeeze.weight.dtype))
+        with _without_autocast(pooled.device.type):
+            x = self.squeeze(pooled.to(self.squeeze.weight.dtype))
             x = self.logits(functional.relu(self.norm(x)))  # (N, 2C, 1, 1): off, on, off, on, ...
-            logits: Tensor = x.float().reshape(maps.shape[0], len(self.channels), 2)
+            logits: Tensor = x.float().reshape(pooled.shape[0], len(self.channels), 2)
             return logits
 
     @property
@@ -317,6 +340,10 @@ class FrequencyGate(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         # Tensors with a history can neither be copied nor pickled.
         return {**self.__dict__, "_last_switches": None, "_last_probability": None}
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    return maps.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)  # (N, C, 1, 1)
 
 
 def _channel_set(channels: ChannelSet | int) -> ChannelSet:
