@@ -9,14 +9,12 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 
+from freqlearn.models.detection.rcnn import px_per_cell
 from freqlearn.pipelines.profiling.counting import profile
 from freqlearn.spec import InputSpec
 
 PICTURE_PX = (800, 1333)
 """Height and width of the largest landscape picture that the paper's detectors see: short side 800, at most 1333."""
-
-# Width and height of what one cell of frequency maps covers: an 8x8 block of the picture enlarged twofold.
-_CELL_PX = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +82,7 @@ def maps_shape(spec: InputSpec, picture_px: tuple[int, int], *, divisible_px: in
         picture_px: (height, width) of the resized picture.
         divisible_px: Batches are padded to multiples of so many picture pixels.
     """
-    cell = 1 if spec.kind == "rgb" else _CELL_PX
-    height, width = (math.ceil(side / divisible_px) * divisible_px // cell for side in picture_px)
+    height, width = (math.ceil(side / divisible_px) * divisible_px // px_per_cell(spec) for side in picture_px)
     return spec.in_channels, height, width
 
 
