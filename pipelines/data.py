@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from freqlearn.batch_run import UNREADABLE
 from freqlearn.pipelines.folders import ClassFolder
@@ -122,6 +122,10 @@ class SeededDataset(Dataset[tuple[Any, int]]):
         """The sample at `index`, from a generator that is seeded already."""
         image, label = self.dataset[index]
         return image, label
+
+    def collate(self, samples: list[Any]) -> Any:
+        """A batch of samples: torch's, unless a subclass has another kind."""
+        return default_collate(samples)
 
     def name(self, index: int) -> str:
         """What errors call the sample at `index`: its file, where the dataset lists files as torchvision's do."""

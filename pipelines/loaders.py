@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from freqlearn.indexing import integer
 from freqlearn.pipelines.batching import PlannedDataset, PlansToBatch
@@ -85,7 +85,8 @@ def make_loader(
         label_key: Where the label is in them.
 
     Returns:
-        A loader that yields [(N, C, h, w) float32, (N,) int64].
+        A loader that yields [(N, C, h, w) float32, (N,) int64]; of a dataset with a `collate` of its own, what that
+        makes of a list of samples.
 
     Raises:
         TypeError: If an argument is of another type.
@@ -118,7 +119,7 @@ def make_loader(
     order: dict[str, Any] = {"sampler": sampler, "batch_size": batch_size, "drop_last": drop_last}
     if isinstance(dataset, ShardDataset):
         division = Division(dataset.shards, shuffle, dataset.seed)
-        samples, collate = BlockDataset(dataset, samples, division), collate or default_collate
+        samples = BlockDataset(dataset, samples, division)
         blocks = BlockSampler(division, batch_size=batch_size, drop_last=drop_last, accumulate=accumulate)
         kind, order = ShardLoader, {"sampler": blocks, "batch_size": None}  # what it yields are batches already
         workers = division.fitting_workers(workers)
@@ -136,8 +137,8 @@ def make_loader(
 
 def _batched(
     dataset: SeededDataset, num_threads: int | None, on_error: OnError, *, least: int
-) -> tuple[Dataset[Any], Callable[[list[Any]], Any] | None]:
-    """The dataset and collate function that decode whole batches, where they can; None is torch's."""
+) -> tuple[Dataset[Any], Callable[[list[Any]], Any]]:
+    """The dataset and collate function that decode whole batches, where they can; otherwise the dataset's own."""
     decode = None
     if isinstance(dataset, EncodedDataset) and not (isinstance(dataset, ImageDataset) and dataset.cached):
         try:
@@ -146,6 +147,6 @@ def _batched(
         except TypeError:  # one sample at a time, then
             pass
     if on_error == "raise":
-        return dataset, decode
+        return dataset, decode or dataset.collate
     lenient = LenientDataset(dataset)
     return lenient, SkippingCollate(lenient, decode, least=least)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from freqlearn.batch_run import UNREADABLE
 from freqlearn.errors import ImageError
@@ -85,7 +85,7 @@ class SkippingCollate:
 
         Args:
             dataset: The dataset.
-            decode: Makes a batch of its samples, leaving out those it cannot decode; None for torch's default_collate.
+            decode: Makes a batch of its samples, leaving out those it cannot decode; None for the dataset's `collate`.
             least: Fewest images of a batch. Where fewer can be read, those that follow its last one in the dataset,
                 with their randomness of that epoch, fill it up: a training step cannot do without any, nor BatchNorm
                 with one.
@@ -131,7 +131,7 @@ class SkippingCollate:
             return [], bad, None
         values = [sample.value for sample in good]
         if self.decode is None:
-            return good, bad, default_collate(values)
+            return good, bad, self.dataset.dataset.collate(values)
         batch, failures = self.decode.what_can_be_read(values)
         failed = {failure.index: failure.error for failure in failures}
         bad += [self.dataset.bad(good[index].key, error) for index, error in failed.items()]
