@@ -13,8 +13,8 @@ from torchmetrics import SumMetric
 
 from freqlearn.models import FrequencyGate
 from freqlearn.pipelines.channel_price import Price, SteeredToTarget, UpperLimit
-from freqlearn.pipelines.data import Batch
-from freqlearn.pipelines.module import Classifier, decayed_groups
+from freqlearn.pipelines.learner import Learner, decayed_groups
+from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.networks import gate_of
 from freqlearn.pipelines.paired_optimizer import PairedOptimizer
 from freqlearn.pipelines.scores import quietly
@@ -26,12 +26,13 @@ class GateCollapseError(ValueError):
     """The gate has switched every channel off, so its probabilities rank nothing."""
 
 
-class GatedClassifier(Classifier):
-    """Trains a gate together with the network behind it: cross entropy + lambda * mean(on).
+class Gated(Learner):
+    """Trains a gate together with the network behind it: the task's loss + lambda * mean(on).
 
-    The optimizer, the schedule, mixing and averaging are the network's, as of any `Classifier`; the gate has Adam, a
-    learning rate of its own that stays up, and no weight decay. Lambda is either an upper limit (`UpperLimit`) or
-    steered so that a given number of channels stays on (`SteeredToTarget`).
+    Goes in front of the task's own learner: `class GatedClassifier(Gated, Classifier)`. The optimizer, the schedule,
+    mixing and averaging are the network's, as of any `Learner`; the gate has Adam, a learning rate of its own that
+    stays up, and no weight decay. Lambda is either an upper limit (`UpperLimit`) or steered so that a given number of
+    channels stays on (`SteeredToTarget`).
     """
 
     def __init__(
@@ -48,13 +49,13 @@ class GatedClassifier(Classifier):
         """Wrap a network with a gate.
 
         Args:
-            model: What build_network(gate=True) made: its children are `gate` and `network`.
+            model: Its child `gate` is the gate, as of what build_network(gate=True) made.
             lambda_: Weight of the share of channels that are on; None with `target_channels`.
             gate_lr: Highest learning rate of the gate.
             temperature: Of the Gumbel-softmax, at the start.
             final_temperature: Of the Gumbel-softmax, at the end.
             target_channels: Mean number of channels on at the end of training, instead of a lambda.
-            **options: Those of Classifier; `steps` must be among them.
+            **options: Those of the task's learner; `steps` must be among them.
 
         Raises:
             ValueError: If neither or both of lambda and target are given, or there are no steps or too few channels.
@@ -65,9 +66,10 @@ class GatedClassifier(Classifier):
         self.gate_lr = gate_lr
         self.temperatures = (temperature, final_temperature)
         self.price = _price(
-            lambda_, target_channels, of=len(self.gate.channels), num_classes=options["num_classes"], steps=self.steps
+            lambda_, target_channels, of=len(self.gate.channels), num_classes=self.num_classes, steps=self.steps
         )
         self.val_channels_on = SumMetric(nan_strategy="disable")
+        self.val_images = SumMetric(nan_strategy="disable")
         # Of the parts of an optimizer step. Not buffers: a state is never saved between parts.
         self._parts: list[torch.Tensor] = []
 
@@ -89,7 +91,7 @@ class GatedClassifier(Classifier):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The network's parameters as in any training, then the gate's at their own rate, without decay."""
-        network = decayed_groups(self.model.get_submodule("network"), self.optimisation.weight_decay)
+        network = decayed_groups(self.model, self.optimisation.weight_decay, without=self.gate)
         return [*network, {"params": list(self.gate.parameters()), "lr": self.gate_lr, "weight_decay": 0.0}]
 
     def group_rates(self, steps: int) -> list[Callable[[int], float]]:
@@ -99,9 +101,8 @@ class GatedClassifier(Classifier):
         to go. With 720 planted pictures and 8 epochs it left 34 to 53 useless channels on in half of all images;
         at a constant rate none, and the planted ones stayed above 0.9.
         """
-        rising = max(1, round(self.optimisation.warmup * steps))
         *network, _ = super().group_rates(steps)
-        return [*network, lambda step: min(1.0, (step + 1) / rising)]
+        return [*network, lambda step: self.optimisation.risen(step, steps)]
 
     def make_optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """The network's optimizer, with Adam for the gate.
@@ -113,7 +114,7 @@ class GatedClassifier(Classifier):
         *network, gate = groups
         return PairedOptimizer(super().make_optimizer(network), torch.optim.Adam([gate], lr=self.gate_lr))
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step and set its temperature."""
         super().on_train_batch_start(batch, batch_idx)
         self.gate.anneal(self._progress, start=self.temperatures[0], end=self.temperatures[1])
@@ -123,9 +124,9 @@ class GatedClassifier(Classifier):
         """Share of the training that is done."""
         return min(1.0, self.global_step / self.steps) if self.steps else 1.0
 
-    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """One batch; notes its cross entropy and its channels on."""
-        loss = super().training_step(batch, batch_idx)
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """One batch; notes its loss without the penalty, and its channels on."""
+        loss: torch.Tensor = super().training_step(batch, batch_idx)
         self._parts.append(torch.stack([(loss - self.penalty()).detach(), self.gate.channels_on.mean()]))
         return loss
 
@@ -171,18 +172,25 @@ class GatedClassifier(Classifier):
         """Begin to count channels too."""
         super().on_validation_epoch_start()
         self.val_channels_on.reset()
+        self.val_images.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Count a batch; return the logits."""
-        logits = super().validation_step(batch, batch_idx)
-        self.val_channels_on.update(self.gate.channels_on.sum())
-        return logits
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        """Count a batch; return what the task's learner does."""
+        output = super().validation_step(batch, batch_idx)
+        channels_on = self.gate.channels_on
+        self.val_channels_on.update(channels_on.sum())
+        self.val_images.update(len(channels_on))
+        return output
 
     def on_validation_epoch_end(self) -> None:
         """Also log val/channels_on: how many channels an image has on, on average."""
         super().on_validation_epoch_end()
-        images = self.scores.compute()["images"]
+        images = quietly(self.val_images)
         self.log("val/channels_on", quietly(self.val_channels_on) / images, prog_bar=True)
+
+
+class GatedClassifier(Gated, Classifier):
+    """Trains a gate in front of an image classifier: cross entropy + lambda * mean(on)."""
 
 
 def _price(
@@ -210,7 +218,7 @@ class CollapseGuard(Callback):
     ) -> None:
         """Look at the last batch's switches now and then: those of all processes, so that all of them stop."""
         step = trainer.global_step
-        if not isinstance(pl_module, GatedClassifier) or step % self._EVERY_STEPS or step == self._looked_at:
+        if not isinstance(pl_module, Gated) or step % self._EVERY_STEPS or step == self._looked_at:
             return
         self._looked_at = step
         on = trainer.strategy.reduce(pl_module.gate.last_mask.mean(dim=0), reduce_op="mean")  # (C,)

@@ -1,31 +1,44 @@
-"""Options of a training. Light to import, so that `freqlearn train --help` is quick."""
+"""Options of a training of classifiers. Light to import, so that `freqlearn train --help` is quick."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from freqlearn.pipelines.shared_options import (
+    ABOUT_THE_RUN,
+    Accelerator,
+    OnBadImage,
+    OptimizerName,
+    Precision,
+    Schedule,
+    SharedOptions,
+)
+
+__all__ = [
+    "ABOUT_THE_RUN",
+    "Accelerator",
+    "Augment",
+    "Loader",
+    "NetworkName",
+    "NormName",
+    "OnBadImage",
+    "OptimizerName",
+    "Precision",
+    "RunOptions",
+    "Schedule",
+    "SharedOptions",
+    "TrainOptions",
+]
+
 NetworkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "small"]
-OptimizerName = Literal["sgd", "adam", "adamw"]
-Schedule = Literal["cosine", "step"]
-Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 Augment = Literal["standard", "flip", "none"]
-OnBadImage = Literal["error", "skip"]
 NormName = Literal["batch", "sync_batch", "group", "layer", "instance", "switchable"]
 Loader = Literal["native", "dali", "dali-native"]
 
-ABOUT_THE_RUN = frozenset(
-    (
-        *("accelerator", "accumulate", "channels_last", "checkpoint_steps", "compile", "devices", "nodes", "output"),
-        *("precision", "progress", "resume", "sync_batchnorm", "validate_every", "workers"),
-    )
-)
-"""Options that say where and how a run computes, and not what: one that goes on after a stop may have others."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What every run that trains a network shares: a training, and a ranking of channels.
+class PictureOptions:
+    """Labelled pictures, and the network and geometry that they are classified with.
 
     Attributes:
         data: Folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE (then a part is held out), or with
@@ -58,45 +71,7 @@ class RunOptions:
         mixup: Alpha of mixup: pairs of pictures are mixed with a weight from Beta(alpha, alpha); 0 for none.
         cutmix: Alpha of cutmix: a box of one picture goes into another; 0 for none. With mixup too, each batch gets
             one of them.
-        epochs: Passes over the training files.
-        max_steps: Stop after so many steps even if epochs remain.
-        batch_size: Images an optimizer step, of all processes and accumulated parts together.
-        accumulate: Parts that each process's share of a batch is computed in, one after the other, to save memory.
-        optimizer: How gradients move weights; sgd has Nesterov momentum 0.9.
-        lr: Highest learning rate; it rises linearly at first.
-        schedule: How the learning rate falls after that: by a half cosine (cosine), or to a tenth after one third and
-            again after two thirds of the steps (step).
-        weight_decay: Pull towards zero; not applied to biases and normalisation.
-        warmup: Share of the steps in which the learning rate rises.
-        gradient_clip: Longest gradient, as the norm over all weights; longer ones are scaled down to it.
         label_smoothing: Share of the target that is spread over all classes.
-        ema: Decay of a moving average of the weights, for instance 0.9999; that average is validated and saved.
-        lambda_: For a gate: price of a channel, as the weight, in the loss, of the share of channels that are on. More
-            switches more off. It is halved whenever the task starts to suffer. By default 0.5, or steered to
-            target_channels.
-        target_channels: For a gate: steer lambda during training so that an image has about this many channels on, on
-            average, at the end. Instead of lambda.
-        gate_lr: Highest learning rate of a gate.
-        temperature: How random a gate's switches are at first: temperature of their Gumbel-softmax.
-        final_temperature: The same at the end of training.
-        precision: Arithmetic; auto is bf16-mixed on a GPU that has it, and 32-true elsewhere.
-        channels_last: Keep maps in memory with their channels innermost: same results, often faster on a GPU.
-        compile: Compile the network with torch.compile: slow to start, then faster.
-        accelerator: Device to train on.
-        devices: Processes that train together on each machine, one a GPU. By default those that torchrun started, or 1.
-        nodes: Machines that train together, where something other than torchrun starts them.
-        sync_batchnorm: Let BatchNorm see the images of all processes and not only those of its own.
-        workers: Loader processes; 0 loads in the main process. By default half of the cores, at most 4.
-        val_fraction: Share of every class that is held out where there is no val folder; 0 for no validation.
-        validate_every: Validate after every so many epochs, and after the last.
-        checkpoint_steps: Also save the state after every so many steps; it is saved after every epoch and every
-            quarter of an hour in any case.
-        stats_images: Training files to measure statistics on, where the spec has none.
-        on_bad_image: What to do with a file that cannot be used: stop with an error that names it, or skip it and list
-            it in output/bad_images.csv.
-        seed: Root of all randomness: weights, order, crops. Worker count and resuming change nothing.
-        resume: Continue from output/last.ckpt, exactly as if the run had not been stopped.
-        progress: Show a progress bar.
     """
 
     data: Path | None = None
@@ -117,75 +92,27 @@ class RunOptions:
     augment: Augment = "standard"
     mixup: float = 0.0
     cutmix: float = 0.0
-    epochs: int = 30
-    max_steps: int | None = None
-    batch_size: int = 64
-    accumulate: int = 1
-    optimizer: OptimizerName = "adamw"
-    lr: float = 1e-3
-    schedule: Schedule = "cosine"
-    weight_decay: float = 0.05
-    warmup: float = 0.05
-    gradient_clip: float | None = None
     label_smoothing: float = 0.0
-    ema: float | None = None
-    lambda_: float | None = None
-    target_channels: int | None = None
-    gate_lr: float = 1e-2
-    temperature: float = 1.0
-    final_temperature: float = 0.5
-    precision: Precision = "auto"
-    channels_last: bool = False
-    compile: bool = False
-    accelerator: Accelerator = "auto"
-    devices: int | None = None
-    nodes: int = 1
-    sync_batchnorm: bool = False
-    workers: int | None = None
-    val_fraction: float = 0.2
-    validate_every: int = 1
-    checkpoint_steps: int | None = None
-    stats_images: int = 1000
-    on_bad_image: OnBadImage = "error"
-    seed: int = 0
-    resume: bool = False
-    progress: bool = True
+
+
+# Of several bases the last one's fields come first: the data, the network, then how it is trained.
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(SharedOptions, PictureOptions):
+    """What every run that trains a classifier shares: a training, and a ranking of channels."""
 
     def __post_init__(self) -> None:
         self._check_data()
-        self._check_price()
-        counts = ("epochs", "batch_size", "accumulate", "nodes", "validate_every", "stats_images")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("max_steps", "size_px", "resize_px", "devices", "checkpoint_steps", "train_images", "val_images"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"batch_size {self.batch_size} cannot be computed in {self.accumulate} equal parts; "
-                "choose an accumulate that divides it"
-            )
-        if self.workers is not None and self.workers < 0:
-            raise ValueError(f"workers must be at least 0, got {self.workers}")
-        for name in ("lr", "gate_lr", "temperature", "final_temperature"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("gradient_clip", "std_floor"):
-            if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; leave it out for none")
+        super().__post_init__()
+        for name in ("size_px", "resize_px", "train_images", "val_images"):
+            self._check_count(name)
+        if self.std_floor is not None and self.std_floor <= 0:
+            raise ValueError(f"std_floor must be positive, got {self.std_floor}; leave it out for none")
         self._check_octave()
-        for name in ("weight_decay", "mixup", "cutmix"):
+        for name in ("mixup", "cutmix"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup is a share of the steps, at least 0 and below 1; got {self.warmup}")
-        if not 0 <= self.val_fraction < 1:
-            raise ValueError(f"val_fraction is a share, at least 0 and below 1; got {self.val_fraction}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is a share, at least 0 and below 1; got {self.label_smoothing}")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ValueError(f"ema is a decay between 0 and 1, for instance 0.9999; got {self.ema}")
 
     def _check_data(self) -> None:
         if self.data is None and self.train_shards is None:
@@ -206,29 +133,10 @@ class RunOptions:
         if self.octave_input and not self.octave:
             raise ValueError("octave_input is for a network with octave convolutions; add octave, for instance 0.25")
 
-    def _check_price(self) -> None:
-        if self.target_channels is None:
-            if self.lambda_ is None:
-                object.__setattr__(self, "lambda_", 0.5)
-            elif self.lambda_ < 0:
-                raise ValueError(f"lambda must not be negative, got {self.lambda_}")
-            return
-        if self.lambda_ is not None:
-            raise ValueError(
-                f"lambda {self.lambda_} and target_channels {self.target_channels}: lambda is steered to reach the "
-                "target; leave out one of them"
-            )
-        if not 1 <= self.target_channels < 192:
-            raise ValueError(f"target_channels must be 1 to 191 of the 192 channels, got {self.target_channels}")
-
     @property
     def synchronises(self) -> bool:
         """Whether BatchNorm sees the images of all processes."""
-        return self.sync_batchnorm or self.norm == "sync_batch"
-
-    def plain(self) -> dict[str, Any]:
-        """The options as JSON types, in order; the class accepts them again."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        return super().synchronises or self.norm == "sync_batch"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.checkpoint_files import LAST, has_state
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.first_process import is_first_process
-from freqlearn.pipelines.gate_ranking import GatedClassifier, check_not_collapsed, mean_probability
+from freqlearn.pipelines.gate_ranking import Gated, check_not_collapsed, mean_probability
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.loaders import ImageLoader, make_loader
 from freqlearn.pipelines.networks import gate_of
@@ -78,7 +78,7 @@ class _GateFacts(Callback):
         self._validated: dict[str, float] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if isinstance(pl_module, GatedClassifier):
+        if isinstance(pl_module, Gated):
             self.price = pl_module.price
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

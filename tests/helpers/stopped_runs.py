@@ -190,9 +190,9 @@ def _after_epoch(epoch: int, number: int) -> None:
 
 
 def _in_statistics(_: int, number: int) -> None:
-    from freqlearn.pipelines import starting
+    from freqlearn.pipelines import training
 
-    _patched(starting, "measured_spec", lambda *_: _send(number))
+    _patched(training, "measured_spec", lambda *_: _send(number))
 
 
 def _while_saving(count: int, number: int) -> None:

@@ -17,8 +17,8 @@ from freqlearn.pipelines.gate_ranking import (
     check_not_collapsed,
     mean_probability,
 )
+from freqlearn.pipelines.learner import Optimisation
 from freqlearn.pipelines.mixing import Mixing
-from freqlearn.pipelines.module import Optimisation
 from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import OptimizerName
 from freqlearn.spec import InputSpec

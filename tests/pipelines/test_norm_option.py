@@ -19,7 +19,7 @@ from freqlearn.pipelines.costs import macs_per_image
 from freqlearn.pipelines.evaluation import evaluate
 from freqlearn.pipelines.export import export
 from freqlearn.pipelines.export.network import exportable
-from freqlearn.pipelines.module import decayed_groups
+from freqlearn.pipelines.learner import decayed_groups
 from freqlearn.pipelines.networks import build_network, check_instance_norm
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.rank_options import RankOptions

@@ -19,7 +19,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.pipelines import cores
 from freqlearn.pipelines.checkpoint import load_checkpoint, read_header
 from freqlearn.pipelines.inputs import choose_spec, read_channels, read_spec
-from freqlearn.pipelines.module import Optimisation
+from freqlearn.pipelines.learner import Optimisation
 from freqlearn.pipelines.networks import build_network
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.training import TrainResult, train

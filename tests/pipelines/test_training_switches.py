@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from freqlearn.pipelines import networks
 from freqlearn.pipelines.checkpoint import load_checkpoint, read_header
 from freqlearn.pipelines.inputs import eval_transform
+from freqlearn.pipelines.learner import Optimisation
 from freqlearn.pipelines.mixing import Mixing
-from freqlearn.pipelines.module import Classifier, Optimisation
+from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.trainer import make_trainer
 from freqlearn.pipelines.training import train
