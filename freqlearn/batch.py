@@ -49,8 +49,9 @@ class BatchDecoder:
 
     Called with a list of images (whatever `transform` takes: bytes, paths, DCTImages, ...) it returns the tensor.
     Called with a list of samples, which is what a DataLoader gives its `collate_fn`, it returns what
-    `torch.utils.data.default_collate` does, with the tensor in the images' place: `[images, labels]` for pairs. Only
-    the image of a sample is transformed.
+    `torch.utils.data.default_collate` does, with the tensor in the images' place: `[images, labels]` for pairs. Of a
+    sample, the image is transformed, and torchvision's boxes, masks and key points are taken through its plan, as
+    ToFrequencyTensor does it.
 
     May be used from several Python threads, before and after a fork, and pickled for workers that are spawned.
 
@@ -127,7 +128,7 @@ class BatchDecoder:
         """
         self._last.failures = ()
         samples = Samples(items, self.image_key)
-        run = Run(self._pipeline, samples.sources, on_error=self.on_error)
+        run = Run(self._pipeline, samples.sources, on_error=self.on_error, on_plan=samples.carry_out)
         images = run.decode(self._pool(), lambda blocks: self._empty(len(items), blocks))
         if images is None or len(run.errors) == len(items):  # only where they are to be left out
             self._last.failures = _failures(run, {})

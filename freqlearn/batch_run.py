@@ -9,6 +9,7 @@ import torch
 from freqlearn import _native, native_operator
 from freqlearn.errors import ImageError
 from freqlearn.image import DCTImage
+from freqlearn.plan import Plan
 from freqlearn.transforms.pipeline import Pipeline
 
 # What a file that cannot be read raises; anything else is a mistake in the program.
@@ -26,7 +27,14 @@ class Run:
         errors: Why images could not be read, by index.
     """
 
-    def __init__(self, pipeline: Pipeline, sources: Sequence[Any], *, on_error: OnError) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sources: Sequence[Any],
+        *,
+        on_error: OnError,
+        on_plan: Callable[[int, Plan], None] = lambda place, plan: None,
+    ) -> None:
         """Nothing is done yet.
 
         Args:
@@ -34,11 +42,14 @@ class Run:
             sources: The images.
             on_error: "raise" stops at an image that cannot be read; "replace" goes on without it as long as there is
                 one that can, "drop" in any case.
+            on_plan: Called with an image's index and its plan, before ToFrequencyTensor adds to it; what it raises is
+                the image's fault.
         """
         self.sources = sources
         self.errors: dict[int, Exception] = {}
         self._pipeline = pipeline
         self._on_error = on_error
+        self._on_plan = on_plan
         self._size_px: tuple[int, int] | None = None
 
     def decode(self, pool: _native.Pool, allocate: Callable[[tuple[int, int]], torch.Tensor]) -> torch.Tensor | None:
@@ -59,7 +70,7 @@ class Run:
         places = []
         with _native.Batch(pool, self._pipeline.last.target) as jobs:
             for place, source in enumerate(self.sources):
-                img = self._tried(place, self._planned, source)
+                img = self._tried(place, self._planned, place, source)
                 if img is not None and images is None:
                     images = allocate(img.plan.output_blocks)  # what fails here is no image's fault
                     _write_to(jobs, images)
@@ -75,13 +86,15 @@ class Run:
                     self._failed(place, error)
         return self._checked(images)
 
-    def _planned(self, source: Any) -> DCTImage:
-        img = self._pipeline.plan(source)
+    def _planned(self, place: int, source: Any) -> DCTImage:
+        transformed = self._pipeline.plan(source)
+        img = self._pipeline.last.planned(transformed)
         if self._size_px is None:
             _ = img.plan.output_blocks  # an error unless they are whole
             self._size_px = img.plan.output_size
         elif img.plan.output_size != self._size_px:
             raise _other_size(img.plan.output_size, self._size_px)
+        self._on_plan(place, transformed.plan)
         return img
 
     def _tried(self, place: int, work: Callable[..., Result], *arguments: Any) -> Result | None:

@@ -5,7 +5,11 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map
 from torch.utils.data import default_collate
+
+from freqlearn.plan import Plan
+from freqlearn.transforms.targets import carry_out, is_target
 
 Key = int | str
 
@@ -35,10 +39,21 @@ class Samples:
             )
         if not items:
             raise ValueError("expected at least one image, got an empty list")
-        self._items = items
+        self._items = list(items)
         self._image_key = image_key
         self._nested = _is_sample(items[0])
         self.sources = [self._source(index, item) for index, item in enumerate(items)]
+
+    def carry_out(self, index: int, plan: Plan) -> None:
+        """Take the boxes, masks and key points of the sample at `index` through its picture's plan.
+
+        Raises:
+            ValueError: If they belong to a picture of another size.
+        """
+        if self._nested:
+            self._items[index] = tree_map(
+                lambda leaf: carry_out(plan, leaf) if is_target(leaf) else leaf, self._items[index]
+            )
 
     def collated(self, images: torch.Tensor, origins: Sequence[int]) -> Any:
         """The batch.

@@ -39,6 +39,10 @@ class Box:
         """The box in the picture mirrored about its main diagonal."""
         return Box(self.left, self.top, self.width, self.height)
 
+    def scaled(self, factor: int) -> "Box":
+        """The box in the picture enlarged by a whole factor."""
+        return Box(factor * self.top, factor * self.left, factor * self.height, factor * self.width)
+
     def contains(self, other: "Box") -> bool:
         """Whether `other` lies inside this box."""
         return (
@@ -121,6 +125,16 @@ class Geometry:
             resized_px=self.scaled_px,
             window=window,
             visible=self.visible.intersection(self.window).intersection(window),
+        )
+
+    def upscale(self, factor: int) -> "Geometry":
+        """The same part of the picture, enlarged by a whole factor: one resize, to a larger size."""
+        height, width = self.scaled_px
+        return Geometry(
+            box=self.box,
+            resized_px=(factor * height, factor * width),
+            window=self.window.scaled(factor),
+            visible=self.visible.scaled(factor),
         )
 
     def resize(self, size_px: tuple[int, int]) -> "Geometry":

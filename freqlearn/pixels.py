@@ -79,7 +79,7 @@ def _decode_image(image: Image.Image, max_pixels: int, path: str | None) -> Coef
     with pillow_errors(image):
         image.load()
         # After load(): Pillow turns TIFF files upright itself and then forgets their orientation.
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         samples = _samples(image)
     notes = (_LENIENT,) if ImageFile.LOAD_TRUNCATED_IMAGES and image.format else ()
     return _transformed(samples, orientation, notes, path)
@@ -122,7 +122,8 @@ def _samples(image: Image.Image) -> NDArray[Any]:
     return np.asarray(image.convert("RGB"))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation of a loaded PIL image, 1 to 8; 1 where it has none."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # damaged EXIF data is as good as none; Pillow raises anything for it

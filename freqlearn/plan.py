@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from freqlearn.color import Brightness, ColorStep, Contrast, Fill, Hue, Saturation
 from freqlearn.dct import BLOCK
 from freqlearn.geometry import Box, Geometry
+from freqlearn.indexing import integer
 
 # EXIF orientation (tag 0x0112) -> (transpose, then flip horizontally, then flip vertically). The same pictures as
 # PIL.ImageOps.exif_transpose: 6 is "rotate 90 degrees clockwise to view", 8 counter-clockwise.
@@ -82,7 +83,8 @@ class Plan:
             whole = (-(-height // BLOCK) * BLOCK, -(-width // BLOCK) * BLOCK)
             raise ValueError(
                 f"expected a picture of whole 8x8 blocks, got {height}x{width} px (height x width) after its "
-                f"transforms; end with a crop or resize to multiples of 8, for instance CenterCrop({whole})"
+                f"transforms; end with a crop or resize to multiples of 8, for instance CenterCrop({whole}), or let "
+                'ToFrequencyTensor(spec, pad="mean") extend it with one colour'
             )
         return height // BLOCK, width // BLOCK
 
@@ -128,9 +130,22 @@ class Plan:
         pads = not self.geometry.window.holds(stored)
         return self._showing(self.geometry.crop(stored), self._colors_with_fill(fill) if pads else self.colors)
 
-    def to_whole_blocks(self) -> "Plan":
-        """The plan, its picture extended below and at the right to multiples of 8; what is added means nothing."""
+    def to_whole_blocks(self, fill: tuple[float, float, float] | None = None) -> "Plan":
+        """The plan, its picture extended below and at the right to multiples of 8.
+
+        Args:
+            fill: RGB (0..255) of what is added, as in `crop`; None where that means nothing.
+
+        Raises:
+            ValueError: if there is padding of another colour already.
+        """
         height, width = (-(-side // BLOCK) * BLOCK for side in self.output_size)
+        if fill is not None:
+            return (
+                self
+                if (height, width) == self.output_size
+                else self.crop(top=0, left=0, height=height, width=width, fill=fill)
+            )
         return self._showing(self.geometry.crop(self._stored(Box(0, 0, height, width))), self.colors)
 
     def resize(self, height: int, width: int) -> "Plan":
@@ -143,6 +158,19 @@ class Plan:
             raise ValueError(f"expected a size of at least 1x1 px, got height {height}, width {width}")
         size_px = (width, height) if self.transposed else (height, width)
         return self._showing(self.geometry.resize(size_px), self.colors)
+
+    def upscale(self, factor: int) -> "Plan":
+        """Enlarge the logical picture by a whole factor: the same view, in one resampling from the stored picture.
+
+        It may come after a resize, which it makes larger. Colour steps stay as they are: contrast blends with the mean
+        gray of the picture at its step, whatever the picture's size.
+
+        Raises:
+            ValueError: if the factor is no whole number of at least 1.
+        """
+        if integer(factor, "factor") < 1:
+            raise ValueError(f"expected a whole factor of at least 1 to enlarge the picture by, got {factor}")
+        return self if factor == 1 else self._showing(self.geometry.upscale(factor), self.colors)
 
     def hflip(self) -> "Plan":
         """Exchange left and right."""

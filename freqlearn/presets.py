@@ -1,24 +1,25 @@
-"""Whole pipelines for classification, from an InputSpec: bytes in, standardised tensor out.
+"""Whole pipelines, from an InputSpec: bytes in, standardised tensor out.
 
-For a spec of kind "rgb" they are torchvision's own pipeline, with the same options and the same boxes for the same
-seed, so that an RGB baseline differs in its input only.
+Those for classification are here, those for detection in `freqlearn.detection_presets`. For a spec of kind "rgb" they
+are torchvision's own pipelines, with the same options and the same boxes for the same seed, so that an RGB baseline
+differs in its input only.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import nn
 from torchvision.transforms import v2
 
-from freqlearn import pixels, sources
 from freqlearn import transforms as fl
-from freqlearn.errors import naming
+from freqlearn.detection_presets import detection_eval, detection_train
 from freqlearn.image import DCTImage
 from freqlearn.reading import Decoder
+from freqlearn.reading_rgb import ReadRGB
 from freqlearn.spec import InputSpec
+
+__all__ = ["classification_eval", "classification_train", "detection_eval", "detection_train"]
 
 Jitter = float | Sequence[float] | None
 
@@ -116,38 +117,10 @@ def _pipeline(
 ) -> Callable[[Any], torch.Tensor]:
     if spec.kind == "rgb":
         to_tensor = [v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(spec.mean, spec.std)]
-        return v2.Compose([_ReadRGB(exif_orientation=exif_orientation), *steps, *to_tensor])
+        return v2.Compose([ReadRGB(exif_orientation=exif_orientation), *steps, *to_tensor])
     upright = [fl.ExifOrient()] if exif_orientation else []
     last = fl.ToFrequencyTensor(spec, tolerance=tolerance)
     return fl.Compose([fl.ReadDCT(decoder=decoder, strict=strict), *upright, *steps, last])
-
-
-class _ReadRGB(nn.Module):
-    """Any source that `freqlearn.read_dct` takes, or a DCTImage, to a PIL image in RGB, decoded by Pillow."""
-
-    def __init__(self, *, exif_orientation: bool) -> None:
-        super().__init__()
-        self.exif_orientation = exif_orientation
-
-    def forward(self, source: Any) -> Image.Image:
-        """Decode `source`."""
-        if isinstance(source, DCTImage):
-            img = source.with_plan(source.plan.orient(source.orientation)) if self.exif_orientation else source
-            return Image.fromarray(img.to_rgb())
-        content, path = sources.load(source)
-        with naming(path):
-            if isinstance(content, bytes):
-                with pixels.open_image(content) as image:
-                    return self._decoded(image)
-            return self._decoded(Image.fromarray(content) if isinstance(content, np.ndarray) else content)
-
-    def _decoded(self, image: Image.Image) -> Image.Image:
-        with pixels.pillow_errors(image):
-            return (ImageOps.exif_transpose(image) if self.exif_orientation else image).convert("RGB")
-
-    def extra_repr(self) -> str:
-        """The option."""
-        return f"exif_orientation={self.exif_orientation}"
 
 
 def _size_px(picture: Any) -> tuple[int, int]:

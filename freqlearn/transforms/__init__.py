@@ -7,7 +7,7 @@ from freqlearn.transforms.flipping import RandomHorizontalFlip, RandomVerticalFl
 from freqlearn.transforms.frequency import ToFrequencyTensor
 from freqlearn.transforms.orienting import ExifOrient
 from freqlearn.transforms.reading import ReadDCT
-from freqlearn.transforms.resizing import Resize
+from freqlearn.transforms.resizing import RandomShortestSize, Resize, ScaleJitter
 
 # Last: it knows the others.
 from freqlearn.transforms.compose import Compose  # isort: skip
@@ -21,9 +21,11 @@ __all__ = [
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomResizedCrop",
+    "RandomShortestSize",
     "RandomVerticalFlip",
     "ReadDCT",
     "Resize",
+    "ScaleJitter",
     "ToFrequencyTensor",
     "Transform",
 ]

@@ -1,6 +1,7 @@
 """What all transforms of a DCTImage share, in the manner of torchvision's v2 transforms."""
 
 import enum
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,3 +117,13 @@ def as_size(size: Any) -> tuple[int, int]:
     if height < 1 or width < 1:
         raise ValueError(f"expected a size of at least 1 px, got {size!r}")
     return height, width
+
+
+def as_range(name: str, values: Sequence[float]) -> tuple[float, float]:
+    """(smallest, largest) from two positive, increasing numbers."""
+    if not isinstance(values, (list, tuple)) or len(values) != 2:
+        raise TypeError(f"expected {name} as two floats (smallest, largest), got {values!r}")
+    low, high = float(values[0]), float(values[1])
+    if not 0 < low <= high < math.inf:
+        raise ValueError(f"expected {name} as two positive, increasing numbers, got {values!r}")
+    return low, high

@@ -8,7 +8,7 @@ import torch
 
 from freqlearn.image import DCTImage
 from freqlearn.plan import Plan
-from freqlearn.transforms.base import PlanTransform, as_size
+from freqlearn.transforms.base import PlanTransform, as_range, as_size
 
 
 class CenterCrop(PlanTransform):
@@ -127,8 +127,8 @@ class RandomResizedCrop(PlanTransform):
     ) -> None:
         super().__init__()
         self.size = as_size(size)
-        self.scale = _as_range("scale", scale)
-        self.ratio = _as_range("ratio", ratio)
+        self.scale = as_range("scale", scale)
+        self.ratio = as_range("ratio", ratio)
         # Rounded as torchvision's, which are a tensor.
         self._log_ratio: list[float] = torch.log(torch.tensor(self.ratio)).tolist()
 
@@ -160,12 +160,3 @@ class RandomResizedCrop(PlanTransform):
     def change(self, plan: Plan, params: dict[str, Any]) -> Plan:
         """Crop and resize what the plan shows."""
         return plan.crop(**params).resize(*self.size)
-
-
-def _as_range(name: str, values: Sequence[float]) -> tuple[float, float]:
-    if not isinstance(values, (list, tuple)) or len(values) != 2:
-        raise TypeError(f"expected {name} as two floats (smallest, largest), got {values!r}")
-    low, high = float(values[0]), float(values[1])
-    if not 0 < low <= high < math.inf:
-        raise ValueError(f"expected {name} as two positive, increasing numbers, got {values!r}")
-    return low, high

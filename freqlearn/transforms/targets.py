@@ -1,0 +1,94 @@
+"""A picture's plan, carried out on what belongs to the picture: boxes, masks and key points.
+
+By torchvision's own kernels, in the plan's order: crop, resize, window, transposition, flips. Numbers are those of
+torchvision's transforms of the same names, to float32 rounding, whatever the order of flips and resizes; two things
+depend on that order in torchvision, where here a flip always comes last: the nearest-neighbour resize of masks takes
+the lower of two equally near pixels (so masks that torchvision flips *before* a resize may differ along edges), and key
+points are mirrored about the middle of the last pixel.
+"""
+
+from typing import Any, TypeVar
+
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from freqlearn.geometry import Box, Geometry
+from freqlearn.plan import Plan
+
+Target = TypeVar("Target", tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
+
+_FORMATS = tv_tensors.BoundingBoxFormat
+_KINDS = (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
+# x and y exchanged; corners go round the other way then, from the same one.
+_TRANSPOSED_CORNERS = [1, 0, 7, 6, 5, 4, 3, 2]
+
+
+def is_target(value: Any) -> bool:
+    """Whether a value is what `carry_out` takes: BoundingBoxes, a Mask or KeyPoints."""
+    return isinstance(value, _KINDS)
+
+
+def carry_out(plan: Plan, value: Target) -> Target:
+    """Do to boxes, masks or key points what a plan does to their picture.
+
+    Args:
+        plan: of the picture, in its own px.
+        value: on the stored picture: `canvas_size`, or the mask's last two sizes, is (height, width) of the stored
+            picture.
+
+    Returns:
+        The same kind, on the plan's output. Boxes are clipped as their `clamping_mode` says; none is left out. Masks
+        are zero in the padding.
+
+    Raises:
+        ValueError: if it belongs to a picture of another size.
+    """
+    if (size := tuple(F.get_size(value))) != plan.size_px:
+        raise ValueError(
+            f"expected {type(value).__name__} of the stored picture's size (height, width) = {plan.size_px}, got "
+            f"{size}: boxes, masks and key points are to be in pixels of the picture as it is in its file"
+        )
+    geometry = plan.geometry
+    value = _crop(value, geometry.box)
+    if geometry.is_resampled:
+        value = F.resize(value, list(geometry.scaled_px))
+    value = _window(value, geometry)
+    if plan.transposed:
+        value = _transposed(value)
+    if plan.flip_horizontal:
+        value = F.horizontal_flip(value)
+    return F.vertical_flip(value) if plan.flip_vertical else value
+
+
+def _window(value: Target, geometry: Geometry) -> Target:
+    """What the window shows; of several crops, an earlier one may have cut away what a later one would reach."""
+    window, visible = geometry.window, geometry.visible
+    if visible == Box(0, 0, *geometry.scaled_px).intersection(window):
+        return _crop(value, window)
+    if visible.height and visible.width:
+        return _crop(_crop(value, visible), window.shifted(-visible.top, -visible.left))
+    return _crop(value, Box(geometry.scaled_px[0], 0, *window.size_px))  # below the picture: nothing of it
+
+
+def _crop(value: Target, box: Box) -> Target:
+    if box == Box(0, 0, *F.get_size(value)):
+        return value
+    return F.crop(value, box.top, box.left, box.height, box.width)
+
+
+def _transposed(value: Target) -> Target:
+    """Rows and columns exchanged, for which torchvision has no kernel."""
+    plain = value.as_subclass(torch.Tensor)
+    if isinstance(value, tv_tensors.Mask):
+        return tv_tensors.wrap(plain.transpose(-2, -1), like=value)
+    canvas_size = tuple(value.canvas_size)[::-1]
+    if isinstance(value, tv_tensors.KeyPoints):
+        return tv_tensors.wrap(plain.flip(-1), like=value, canvas_size=canvas_size)
+    if not tv_tensors.is_rotated_bounding_format(value.format):
+        return tv_tensors.wrap(plain[..., [1, 0, 3, 2]], like=value, canvas_size=canvas_size)
+    corners = F.convert_bounding_box_format(plain, old_format=value.format, new_format=_FORMATS.XYXYXYXY)
+    turned = F.convert_bounding_box_format(
+        corners[..., _TRANSPOSED_CORNERS], old_format=_FORMATS.XYXYXYXY, new_format=value.format
+    )
+    return tv_tensors.wrap(turned, like=value, canvas_size=canvas_size)
