@@ -1,7 +1,6 @@
 """From what a person asks for (24, importance.json, a preset) to the InputSpec and transforms of a model."""
 
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,20 +11,17 @@ from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS
-from freqlearn.pipelines.bad_images import list_bad_images
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
-from freqlearn.pipelines.measuring import Measurement, measure
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
 from freqlearn.pipelines.run_data import LabelledFiles
+from freqlearn.pipelines.standardising import standardised
 from freqlearn.pipelines.stats_lists import sources_of
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Constant
 from freqlearn.transforms.pipeline import Pipeline
-
-_log = logging.getLogger(__name__)
 
 
 def choose_spec(options: TrainOptions) -> InputSpec:
@@ -82,21 +78,17 @@ def measured_spec(
     if spec.channels is None:
         raise ValueError("only frequency channels are measured; the spec is of kind rgb")
     sample = train.sample(images, seed=seed)
-    _log.info("Measuring mean and standard deviation of %s on %d training files", spec.channels, len(sample))
     transform = eval_transform(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
-    measurement = Measurement(ChannelStatistics(len(spec.channels)))
-    # Each measurement contains the one before; the last is of all files.
-    for measurement in measure(sources_of(sample), transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
-        pass
-    statistics, skipped = measurement.statistics, dict(measurement.skipped)
-    if not statistics.images:
-        name, why = next(iter(skipped.items()))
-        raise ValueError(f"none of {len(sample)} training files can be read; the first: {name}: {why}")
-    if skipped and output is not None:
-        list_bad_images(output, skipped)
-    source = f"{statistics.images} of {len(train)} training files"
-    measured = statistics.to_spec(spec.channels, spec.size_px, spec.resize_px, constant=constant, source=source)
-    return measured, statistics
+    return standardised(
+        spec,
+        sources_of(sample),
+        transform,
+        files=len(sample),
+        of=len(train),
+        constant=constant,
+        on_bad_image=on_bad_image,
+        output=output,
+    )
 
 
 def read_spec(text: str) -> InputSpec:
