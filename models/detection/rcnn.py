@@ -82,6 +82,7 @@ class FrequencyRCNN(GeneralizedRCNN):
         *,
         image_sizes: Sequence[Sequence[int]] | None = None,
         output_sizes: Sequence[Sequence[int]] | None = None,
+        paste_masks: bool = True,
     ) -> list[Detection]: ...
     def forward(
         self,
@@ -90,6 +91,7 @@ class FrequencyRCNN(GeneralizedRCNN):
         *,
         image_sizes: Sequence[Sequence[int]] | None = None,
         output_sizes: Sequence[Sequence[int]] | None = None,
+        paste_masks: bool = True,
     ) -> dict[str, Tensor] | list[Detection]:
         """Return the losses in training mode, and what is found in the pictures in evaluation mode.
 
@@ -102,11 +104,13 @@ class FrequencyRCNN(GeneralizedRCNN):
                 with them.
             output_sizes: (height, width) that detections are scaled to, for instance of the stored photo; by default
                 image_sizes.
+            paste_masks: Whether masks are pasted into pictures of the output's size. They take 400 bytes a pixel where
+                there are a hundred; without, they are what the mask head gives, for the boxes.
 
         Returns:
             Training: the losses by name, () each. Evaluation: for each picture ``boxes`` (D, 4) XYXY in pixels of the
             output, ``labels`` (D,) int64, ``scores`` (D,), best first, and for Mask R-CNN ``masks`` (D, 1, height,
-            width), 0..1.
+            width), 0..1; not pasted, (D, 1, 28, 28).
 
         Raises:
             ValueError: If shapes, sizes or targets do not fit each other.
@@ -118,7 +122,7 @@ class FrequencyRCNN(GeneralizedRCNN):
             check_targets(targets, sizes, self.px_per_cell, masks=self.roi_heads.has_mask())
         maps = self._gated(images, sizes)
         result: Any = super().forward(maps, None if targets is None else list(targets))
-        return result if self.training else self.transform.scale(result, sizes, outputs)
+        return result if self.training else self.transform.scale(result, sizes, outputs, paste_masks)
 
     def _gated(self, images: Sequence[Tensor], sizes: list[Size]) -> SizedMaps:
         padding = self.transform.padding_like(images)

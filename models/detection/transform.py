@@ -75,18 +75,25 @@ class MapsTransform(GeneralizedRCNNTransform):
         """Return the detections as they are: torchvision calls it with the maps' shapes as sizes. See `scale`."""
         return result
 
-    def scale(self, result: list[Detection], picture_sizes: list[Size], output_sizes: list[Size]) -> list[Detection]:
+    def scale(
+        self, result: list[Detection], picture_sizes: list[Size], output_sizes: list[Size], paste_masks: bool = True
+    ) -> list[Detection]:
         """Scale boxes to other sizes and paste masks there, by torchvision's ``postprocess``.
 
         Args:
             result: Detections in picture pixels; masks as the mask head gives them, (K, 1, 28, 28).
             picture_sizes: (height, width) of each picture.
             output_sizes: (height, width) to scale to.
+            paste_masks: Whether to paste masks; otherwise they stay as they are.
 
         Returns:
             Detections in pixels of the output, masks (K, 1, height, width).
         """
-        return super().postprocess(result, picture_sizes, output_sizes)
+        if paste_masks:
+            return super().postprocess(result, picture_sizes, output_sizes)
+        masks = [{"masks": found.pop("masks")} if "masks" in found else {} for found in result]
+        scaled = super().postprocess(result, picture_sizes, output_sizes)
+        return [found | mask for found, mask in zip(scaled, masks, strict=True)]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(px_per_cell={self.px_per_cell}, size_divisible={self.size_divisible})"

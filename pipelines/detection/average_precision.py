@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from freqlearn.pipelines.detection.coco import CocoFolder
-from freqlearn.pipelines.detection.cocotools import load_masks
+from freqlearn.pipelines.detection.cocotools import load_masks, make_coco
 from freqlearn.pipelines.detection.results import Result
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 
@@ -148,7 +148,7 @@ def ground_truth(folder: CocoFolder, image_ids: Collection[int]) -> Any:
             images.append({"id": image_id, "height": height, "width": width})
             annotations += folder.annotations(index)
     names = zip(folder.category_ids, folder.classes, strict=True)
-    coco = _coco(images, annotations, [{"id": category_id, "name": name} for category_id, name in names])
+    coco = make_coco(images, annotations, [{"id": category_id, "name": name} for category_id, name in names])
     for number, annotation in enumerate(annotations, start=1):
         annotation["id"] = number
         left, top, width, height = annotation["bbox"]
@@ -159,7 +159,7 @@ def ground_truth(folder: CocoFolder, image_ids: Collection[int]) -> Any:
         if annotation["iscrowd"]:
             right, bottom = left + width, top + height
             annotation.setdefault("segmentation", [[left, top, right, top, right, bottom, left, bottom]])
-    return _coco(images, annotations, coco.dataset["categories"])
+    return make_coco(images, annotations, coco.dataset["categories"])
 
 
 def measure(truth: Any, results: Sequence[Result], kind: Kind) -> tuple[list[float], dict[int, float]]:
@@ -184,7 +184,7 @@ def measure(truth: Any, results: Sequence[Result], kind: Kind) -> tuple[list[flo
     own = [{key: value for key, value in result.items() if key != other} for result in results]
     with contextlib.redirect_stdout(io.StringIO()):
         # loadRes cannot take an empty list.
-        found = truth.loadRes(own) if own else _coco(truth.dataset["images"], [], truth.dataset["categories"])
+        found = truth.loadRes(own) if own else make_coco(truth.dataset["images"], [], truth.dataset["categories"])
         evaluation = COCOeval(truth, found, _IOU_TYPES[kind])
         evaluation.evaluate()
         evaluation.accumulate()
@@ -196,14 +196,3 @@ def measure(truth: Any, results: Sequence[Result], kind: Kind) -> tuple[list[flo
         known = values[values > NOTHING_TO_FIND]
         of_category[int(category_id)] = float(np.mean(known)) if known.size else NOTHING_TO_FIND
     return [float(value) for value in evaluation.stats[: len(MEASURES)]], of_category
-
-
-def _coco(images: list[dict[str, Any]], annotations: list[dict[str, Any]], categories: list[dict[str, Any]]) -> Any:
-    load_masks()
-    from pycocotools.coco import COCO
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = {"images": images, "annotations": annotations, "categories": categories}
-        coco.createIndex()
-    return coco

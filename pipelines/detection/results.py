@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from freqlearn.pipelines.detection.cocotools import load_masks
 
@@ -15,8 +17,44 @@ Result = dict[str, Any]
 """image_id, category_id, bbox [x, y, width, height] in px, score, and with masks segmentation (compressed RLE)."""
 
 
+def results_of_batch(
+    model: nn.Module,
+    images: Sequence[torch.Tensor],
+    targets: Sequence[Mapping[str, Any]],
+    *,
+    category_ids: Sequence[int | None],
+) -> list[Result]:
+    """What a detector finds in a batch, as COCO results in px of the stored photos.
+
+    Args:
+        model: One of `freqlearn.models.detection`, in evaluation mode.
+        images: (C, h, w) each.
+        targets: Of each image, as `CocoDataset` gives them: image_id, image_size, original_size.
+        category_ids: See `coco_results`.
+    """
+    sizes = [target["original_size"] for target in targets]
+    # Masks are pasted one at a time: all of a photo of 12 megapixels would take 5 GB.
+    found = model(
+        list(images),
+        image_sizes=[target["image_size"] for target in targets],
+        output_sizes=sizes,
+        paste_masks=False,
+    )
+    return [
+        result
+        for detections, target, size in zip(found, targets, sizes, strict=True)
+        for result in coco_results(
+            detections, image_id=int(target["image_id"]), category_ids=category_ids, paste_to=size
+        )
+    ]
+
+
 def coco_results(
-    detections: Mapping[str, torch.Tensor], *, image_id: int, category_ids: Sequence[int | None]
+    detections: Mapping[str, torch.Tensor],
+    *,
+    image_id: int,
+    category_ids: Sequence[int | None],
+    paste_to: tuple[int, int] | None = None,
 ) -> list[Result]:
     """The detections in one picture as COCO results, in the order of the detections.
 
@@ -25,12 +63,13 @@ def coco_results(
             labels (N,) 1..K, scores (N,), and perhaps masks (N, 1, H, W) of probabilities.
         image_id: The picture's id.
         category_ids: By label, beginning with that of label 1; detections where it is None are left out.
+        paste_to: (height, width) of the picture, where masks are still (N, 1, 28, 28), for the boxes.
 
     Returns:
         JSON types only.
     """
-    boxes = detections["boxes"].detach().double().cpu()
-    corners, far = boxes[:, :2], boxes[:, 2:]
+    boxes = detections["boxes"].detach()
+    corners, far = boxes.double().cpu().split(2, dim=1)
     bboxes = torch.cat([corners, far - corners], dim=1).tolist()
     labels = detections["labels"].tolist()
     scores = detections["scores"].tolist()
@@ -42,7 +81,10 @@ def coco_results(
             continue
         result: Result = {"image_id": image_id, "category_id": category_id, "bbox": bbox, "score": score}
         if masks is not None:
-            result["segmentation"] = run_lengths(masks[number, 0] > MASK_THRESHOLD)
+            mask = masks[number : number + 1].float()
+            if paste_to is not None:
+                mask = paste_masks_in_image(mask, boxes[number : number + 1].float(), paste_to)
+            result["segmentation"] = run_lengths(mask[0, 0] > MASK_THRESHOLD)
         results.append(result)
     return results
 

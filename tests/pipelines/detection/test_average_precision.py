@@ -14,7 +14,7 @@ from process_group import in_processes
 
 from freqlearn.pipelines.detection.average_precision import MEASURES, NOTHING_TO_FIND, AveragePrecision
 from freqlearn.pipelines.detection.coco import CocoFolder
-from freqlearn.pipelines.detection.results import Result, coco_results, mask_of, run_lengths
+from freqlearn.pipelines.detection.results import Result, run_lengths
 
 pycoco = pytest.importorskip("pycocotools.coco")
 cocoeval = pytest.importorskip("pycocotools.cocoeval")
@@ -222,24 +222,3 @@ def test_two_processes_count_every_image_once(tmp_path: Path) -> None:
     alone.update(results, [10, 20, 30])
     expected = [alone.compute(), 3, alone.per_category, len(results)]
     assert in_processes(tmp_path / "processes", evaluated) == [expected, expected]
-
-
-def test_detections_become_results() -> None:
-    masks = torch.zeros(3, 1, 6, 8)
-    masks[0, 0, 1:3, 2:7] = 0.51
-    masks[1, 0, 4, 4] = 0.5
-    detections = {
-        "boxes": torch.tensor([[2.0, 1.0, 7.0, 3.0], [0.25, 0.5, 4.0, 5.0], [0.0, 0.0, 1.0, 1.0]]),
-        "labels": torch.tensor([2, 1, 3]),
-        "scores": torch.tensor([0.75, 0.5, 0.25]),
-        "masks": masks,
-    }
-    first, second = json.loads(json.dumps(coco_results(detections, image_id=5, category_ids=[3, 90, None])))
-    assert (first["image_id"], first["category_id"], first["score"]) == (5, 90, 0.75)
-    assert (first["bbox"], second["bbox"]) == ([2.0, 1.0, 5.0, 2.0], [0.25, 0.5, 3.75, 4.5])
-    assert second["category_id"] == 3
-    assert mask_of(first["segmentation"]).equal(masks[0, 0] > 0)
-    assert first["segmentation"]["size"] == [6, 8]
-    assert not mask_of(second["segmentation"]).any()
-    boxes_only = {name: value for name, value in detections.items() if name != "masks"}
-    assert "segmentation" not in coco_results(boxes_only, image_id=5, category_ids=[3, 90, 4])[0]
