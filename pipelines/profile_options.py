@@ -12,17 +12,18 @@ class ModelChoice:
     """Which model, and what it is given.
 
     Attributes:
-        model: A network of `freqlearn train` such as resnet50; any model of torchvision such as vit_b_16; an octave
-            network of freqlearn.models.octave such as oct_mobilenet_v1; or a checkpoint (a file).
-        input: Frequency channels (dct) or pixels (rgb). By default dct for networks of `freqlearn train`, rgb for
-            others.
+        model: A network of `freqlearn train` such as resnet50; a detector of `freqlearn detect train` such as
+            maskrcnn_resnet50_fpn; any model of torchvision such as vit_b_16; an octave network of
+            freqlearn.models.octave such as oct_mobilenet_v1; or a checkpoint (a file).
+        input: Frequency channels (dct) or pixels (rgb). By default dct for networks of `freqlearn train` and detectors,
+            rgb for others.
         channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
             JSON file (an importance or a channel set). By default those of the spec, or 24.
         top: Take the K most important channels of the importance file given as channels.
         spec: InputSpec: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
         size_px: Height and width of the picture. By default what the network is made for.
         shape: One image's shape in place of size_px, for models that take other things than square pictures:
-            3x16x112x112 for 16 frames of video.
+            3x16x112x112 for 16 frames of video; of a detector's picture height and width, 800x1333 by default.
         stage2_stride: Stride of a ResNet's second stage; 1 is DCTNet's released network, at 3.4 times the cost.
         gate: Put a gate in front of the network.
         octave: Alpha of octave convolution, for ResNets and for octave networks; 0 for plain convolutions.
@@ -30,7 +31,7 @@ class ModelChoice:
             share of them.
         norm: How the network normalises its maps, as for `freqlearn train`.
         width_mult: Width of an octave MobileNet, as a factor.
-        classes: Number of classes; by default ImageNet's 1000, or what the model is published for.
+        classes: Number of classes; by default ImageNet's 1000, COCO's 80, or what the model is published for.
     """
 
     model: str

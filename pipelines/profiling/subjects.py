@@ -19,6 +19,13 @@ from freqlearn.pipelines.inputs import choose_spec
 from freqlearn.pipelines.networks import NETWORK_NAMES, build_network
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.profile_options import ModelChoice
+from freqlearn.pipelines.profiling.detectors import (
+    DETECTOR_NAMES,
+    build_detector,
+    detector_spec,
+    one_picture,
+    picture_px,
+)
 from freqlearn.spec import InputSpec
 
 OCTAVE_NAMES = tuple(name for name in octave.__all__ if name.startswith("oct_"))
@@ -26,7 +33,8 @@ OCTAVE_NAMES = tuple(name for name in octave.__all__ if name.startswith("oct_"))
 
 _CLASSES = 1000  # ImageNet's, as all published costs
 _FRAMES = 16  # that torchvision's video models are published for
-# Detection looks at what it has found so far, and optical flow at two pictures: neither has a cost of an image.
+# Detection looks at what it has found so far, and optical flow at two pictures: neither has a cost of an image. Of our
+# own detectors the numbers of regions are known.
 _WITHOUT_COST = ("torchvision.models.detection", "torchvision.models.optical_flow")
 
 
@@ -55,6 +63,8 @@ def subject(choice: ModelChoice) -> Subject:
         return _network(choice)
     if choice.model in OCTAVE_NAMES:
         return _octave_network(choice)
+    if choice.model in DETECTOR_NAMES:
+        return _detector(choice)
     if choice.model in torchvision.models.list_models():
         return _torchvision_model(choice)
     if Path(choice.model).suffix == ".ckpt" or Path(choice.model).is_file():
@@ -64,7 +74,7 @@ def subject(choice: ModelChoice) -> Subject:
         title = f"{choice.model}: {header.network_title} on {_input(header.spec)}, {len(header.classes)} classes"
         return Subject(title, checkpoint.model, header.spec)
     close = difflib.get_close_matches(
-        choice.model, [*NETWORK_NAMES, *OCTAVE_NAMES, *torchvision.models.list_models()], n=1
+        choice.model, [*NETWORK_NAMES, *OCTAVE_NAMES, *DETECTOR_NAMES, *torchvision.models.list_models()], n=1
     )
     hint = f"did you mean {close[0]}?" if close else f"for instance {', '.join(NETWORK_NAMES)}"
     raise ValueError(f"{choice.model}: neither a network, a model of torchvision, nor a checkpoint file; {hint}")
@@ -97,6 +107,16 @@ def _network(choice: ModelChoice) -> Subject:
         )
     shown = ("stage2_stride", "gate", "octave", "octave_input", "norm")
     return Subject(_title(choice, _input(spec), shown), model, spec)
+
+
+def _detector(choice: ModelChoice) -> Subject:
+    if choice.input == "rgb":
+        choice.allow("norm", "classes", "input", "shape")
+    else:
+        choice.allow("norm", "classes", "input", "shape", "spec", "channels", "top", "gate")
+    spec = detector_spec(choice)
+    image, work, shape = one_picture(build_detector(choice, spec), spec, picture_px(choice))
+    return Subject(_title(choice, image, ("gate", "norm")), work, shape)
 
 
 def _octave_network(choice: ModelChoice) -> Subject:

@@ -107,6 +107,16 @@ def test_checkpoint(trained: TrainResult, capsys: pytest.CaptureFixture[str]) ->
             ("lraspp_mobilenet_v3_large on 3x64x64", (3, 64, 64)),
             id="segmentation, without a download",
         ),
+        pytest.param(
+            ModelChoice(model="fasterrcnn_resnet18_fpn", shape="60x90", input="rgb", classes=3),
+            ("fasterrcnn_resnet18_fpn on RGB, 60x90 px, 1000 proposals, 3 classes", (3, 64, 96)),
+            id="detector on pixels",
+        ),
+        pytest.param(
+            ModelChoice(model="maskrcnn_resnet18_fpn", shape="60x90", channels="all", gate=True),
+            ("maskrcnn_resnet18_fpn on all-192, 60x90 px, 1000 proposals, 100 masks, gate True", (192, 16, 24)),
+            id="detector on channels",
+        ),
     ],
 )
 def test_subjects(choice: ModelChoice, like: tuple[str, tuple[int, ...]]) -> None:
@@ -127,7 +137,9 @@ def test_subjects(choice: ModelChoice, like: tuple[str, tuple[int, ...]]) -> Non
         ("vit_b_16 --input dct", "vit_b_16 takes pixels; networks for frequency channels are resnet18"),
         ("resnet18 --input rgb --gate", "gate is not for resnet18"),
         ("oct_resnet50 --width-mult 2", "width_mult is not for oct_resnet50"),
-        ("fasterrcnn_resnet50_fpn", "depends on its pictures"),
+        ("retinanet_resnet50_fpn", "depends on its pictures"),
+        ("maskrcnn_resnet18_fpn --shape 3x60x90", "as height x width, 800x1333; got '3x60x90'"),
+        ("maskrcnn_resnet18_fpn --size-px 64", "size_px is not for maskrcnn_resnet18_fpn"),
         ("raft_small", "depends on its pictures"),
         ("alexnet --shape 3x", "expected the shape of one image as 3x224x224, got '3x'"),
         ("alexnet --shape 3x64x64 --size-px 64", "leave out one of them"),
