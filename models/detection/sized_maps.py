@@ -72,8 +72,8 @@ def resolve_picture_sizes(
     for position, (size, shape) in enumerate(zip(sizes, shapes, strict=True)):
         if _cells(size, px_per_cell) != shape:
             raise ValueError(
-                f"image_sizes[{position}] = {size} does not fit maps of {shape[0]}x{shape[1]} cells: expected the resized "
-                f"picture's (height, width), {_range(shape[0], px_per_cell)} x {_range(shape[1], px_per_cell)} px"
+                f"image_sizes[{position}] = {size} does not fit maps of {shape[0]}x{shape[1]} cells: expected (height, "
+                f"width) of the resized picture, {_range(shape[0], px_per_cell)} x {_range(shape[1], px_per_cell)} px"
             )
     return sizes
 
