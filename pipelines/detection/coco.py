@@ -67,6 +67,8 @@ class CocoFolder:
         self._ids = np.array(list(entries.images), dtype=np.int64)
         self._files = np.array([os.fsencode(image["file_name"]) for image in images])
         self._sizes = np.array([(image["height"], image["width"]) for image in images], dtype=np.int64)
+        self._boxed = np.array([_has_box(entries.annotations[image]) for image in entries.images])
+        self._masked = np.array([_lacks_mask(entries.annotations[image]) is None for image in entries.images])
         records = [pickle.dumps(entries.annotations[image]) for image in entries.images]
         self._records = np.frombuffer(b"".join(records), dtype=np.uint8)
         self._ends = np.cumsum([len(record) for record in records])
@@ -117,7 +119,7 @@ class CocoFolder:
 
     def fingerprint(self) -> str:
         """A hash of the JSON file, the images chosen from it and the classes: equal wherever they lie."""
-        classes = [os.fsencode(name) for name in self.classes]
+        classes = [name.encode("utf-8", "surrogatepass") for name in self.classes]
         return digest([self._source, self._ids.astype("<i8").tobytes(), *classes]).hex()
 
     def first(self, count: int) -> "CocoFolder":
@@ -140,14 +142,9 @@ class CocoFolder:
         Raises:
             ValueError: If there are none.
         """
-        chosen = [
-            index
-            for index in range(len(self))
-            if any(min(annotation["bbox"][2:]) > 1 for annotation in self.annotations(index))
-        ]
-        if not chosen:
+        if not self._boxed.any():
             raise ValueError(f"{self.annotations_json}: expected images with boxes of more than 1 px, got none")
-        return self._subset(np.array(chosen))
+        return self._subset(np.flatnonzero(self._boxed))
 
     def split(self, fraction: float, *, seed: int = 0) -> tuple["CocoFolder", "CocoFolder"]:
         """Hold out a share of the images, chosen by a hash of seed and file name.
@@ -189,8 +186,10 @@ class CocoFolder:
             ValueError: If an annotation's category is not among them.
         """
         known = dict(zip(self.classes, self.category_ids, strict=True))
-        used = {a["category_id"] for index in range(len(self)) for a in self.annotations(index)}
-        unknown = [name for name, category in known.items() if name not in classes and category in used]
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:  # annotations are looked through only then, which takes seconds for a hundred thousand images
+            used = {entry["category_id"] for index in range(len(self)) for entry in self.annotations(index)}
+            unknown = [name for name in unknown if known[name] in used]
         if unknown:
             raise ValueError(
                 f"{self.annotations_json}: category {_listed(unknown)} is not among the {len(classes)} known classes "
@@ -204,15 +203,11 @@ class CocoFolder:
 
     def without_mask(self) -> int | None:
         """The id of the first annotation, crowds aside, that has no segmentation; None if all have one."""
-        for index in range(len(self)):
-            for annotation in self.annotations(index):
-                if not annotation["iscrowd"] and "segmentation" not in annotation:
-                    return int(annotation["id"])
-        return None
+        return None if self._masked.all() else _lacks_mask(self.annotations(int(np.argmin(self._masked))))
 
     def _subset(self, chosen: npt.NDArray[np.int64]) -> "CocoFolder":
         result = copy.copy(self)
-        for name in ("_ids", "_files", "_sizes", "_starts", "_ends"):
+        for name in ("_ids", "_files", "_sizes", "_boxed", "_masked", "_starts", "_ends"):
             setattr(result, name, getattr(self, name)[chosen])
         return result
 
@@ -234,6 +229,16 @@ class CocoFolder:
                 f"{self.annotations_json}: image id {self.image_id(first)}: expected the file {names[first]} in "
                 f"{self.images_dir}, found none; {len(missing)} of {len(self)} images are missing"
             )
+
+
+def _has_box(annotations: list[dict[str, Any]]) -> bool:
+    """Whether an annotation's box is more than 1 px wide and high."""
+    return any(min(entry["bbox"][2:]) > 1 for entry in annotations)
+
+
+def _lacks_mask(annotations: list[dict[str, Any]]) -> int | None:
+    """The id of the first annotation, crowds aside, without a segmentation; None if there is none."""
+    return next((entry["id"] for entry in annotations if not entry["iscrowd"] and "segmentation" not in entry), None)
 
 
 def _listed(names: Iterable[str], limit: int = _LISTED) -> str:

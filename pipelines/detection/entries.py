@@ -78,6 +78,7 @@ def _lists(path: Path, document: Any) -> dict[str, list[Any]]:
 
 def _categories(entries: list[Any]) -> dict[int, str]:
     categories: dict[int, str] = {}
+    names: set[str] = set()
     for number, entry in enumerate(entries):
         place = f"categories[{number}]"
         _check_keys(entry, place, ("id", "name"))
@@ -86,8 +87,9 @@ def _categories(entries: list[Any]) -> dict[int, str]:
             raise _EntryError(place, "a name", entry["name"])
         if category in categories:
             raise _EntryError(place, "an id that no other category has", category)
-        if entry["name"] in categories.values():
+        if entry["name"] in names:
             raise _EntryError(place, "a name that no other category has (rename or remove one)", entry["name"])
+        names.add(entry["name"])
         categories[category] = entry["name"]
     return dict(sorted(categories.items()))
 
@@ -102,7 +104,7 @@ def _images(entries: list[Any]) -> dict[int, dict[str, Any]]:
             raise _EntryError(place, "an id that no other image has", image)
         place = f"{place} (id {image})"
         name = entry["file_name"]
-        if not isinstance(name, str) or not name or "\0" in name:
+        if not isinstance(name, str) or not _is_file_name(name):
             raise _EntryError(place, "a file_name", name)
         if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:
             raise _EntryError(place, "a file_name within the images folder", name)
@@ -136,6 +138,7 @@ def _annotations(
         checked["bbox"] = _box(entry["bbox"], place)
         if checked.setdefault("iscrowd", 0) not in (0, 1):
             raise _EntryError(place, "iscrowd as 0 or 1", entry["iscrowd"])
+        checked["iscrowd"] = int(checked["iscrowd"])
         area = checked.setdefault("area", checked["bbox"][2] * checked["bbox"][3])
         if not _is_place(area, _FARTHEST_PX**2) or area < 0:
             raise _EntryError(place, "an area in square pixels", area)
@@ -143,6 +146,13 @@ def _annotations(
             del checked["segmentation"]
         annotations[image].append(checked)
     return annotations
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        return bool(name) and b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _box(box: Any, place: str) -> list[float]:

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-# A character of a compressed run length is 48 plus six bits, the highest of which says that another one follows.
-_FIRST, _LAST, _CONTINUES = 48, 111, 32
+_MOST_BITS = 60  # of a run length: more would overflow in pycocotools
 
 
 def check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
@@ -18,10 +17,9 @@ def check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
     if isinstance(segmentation, list):
         for polygon in segmentation:
             _check_polygon(polygon, size)
-    elif isinstance(segmentation["counts"], str):
-        _check_compressed(segmentation["counts"])
     else:
-        _check_counts(segmentation["counts"], size)
+        counts = segmentation["counts"]
+        _check_lengths(_run_lengths(counts) if isinstance(counts, str) else counts, size)
 
 
 def _check_polygon(polygon: list[Any], size: tuple[int, int]) -> None:
@@ -38,14 +36,35 @@ def _check_polygon(polygon: list[Any], size: tuple[int, int]) -> None:
         raise ValueError(f"expected a polygon around a picture of {width} px x {height} px, got the point ({x}, {y})")
 
 
-def _check_counts(counts: list[Any], size: tuple[int, int]) -> None:
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError("expected run lengths as counts")
-    if sum(counts) != size[0] * size[1]:
-        raise ValueError(f"expected run lengths of {size[0] * size[1]} pixels in all, got {sum(counts)}")
+def _check_lengths(lengths: list[Any], size: tuple[int, int]) -> None:
+    """Of too few pixels pycocotools makes a mask of memory that it has never written to."""
+    if not all(type(length) is int and length >= 0 for length in lengths):
+        raise ValueError("expected run lengths as counts, none of them negative")
+    if sum(lengths) != size[0] * size[1]:
+        raise ValueError(f"expected run lengths of {size[0] * size[1]} pixels in all, got {sum(lengths)}")
 
 
-def _check_compressed(counts: str) -> None:
-    codes = counts.encode("utf-8")
-    if not codes or min(codes) < _FIRST or max(codes) > _LAST or (codes[-1] - _FIRST) & _CONTINUES:
-        raise ValueError("expected compressed run lengths as pycocotools writes them, got other text")
+def _run_lengths(text: str) -> list[int]:
+    """Read compressed run lengths, as `rleFrString` of pycocotools' maskApi.c.
+
+    A character is 48 plus six bits: five of a number, lowest first, and whether more follow. The last one's highest bit
+    is the sign; from the fourth number on they are differences to the number two before.
+    """
+    lengths: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > _MOST_BITS:
+            break
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        lengths.append(value + lengths[-2] if len(lengths) > 2 else value)
+        value = shift = 0
+    else:
+        if not shift:
+            return lengths
+    raise ValueError("expected compressed run lengths as pycocotools writes them, got other text")
