@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from freqlearn.pipelines.detection.networks import DETECTOR_NAMES, build_detector
 from freqlearn.pipelines.networks import build_network
 from freqlearn.spec import InputSpec
 
@@ -29,10 +30,10 @@ class Header:
     """What a checkpoint says about its model.
 
     Attributes:
-        network: Name for `freqlearn.pipelines.networks.build_network`.
+        network: Name for `freqlearn.pipelines.networks.build_network`, or for `build_detector` of detection.networks.
         arguments: Its further arguments (stage2_stride, gate, octave, ...), as JSON types.
         spec: What the network is given.
-        classes: Class names in the order of the logits.
+        classes: Class names in the order of the logits; a detector's without the background, its label 0.
         training: Options and facts of the training, as JSON types; for people, and to check on resuming.
         held_out: See `DataFolders.held_out`.
     """
@@ -46,7 +47,14 @@ class Header:
 
     def build(self) -> nn.Module:
         """The network, with random weights."""
+        if self.is_detector:
+            return build_detector(self.network, self.spec, classes=len(self.classes), **self.arguments)
         return build_network(self.network, self.spec, num_classes=len(self.classes), **self.arguments)
+
+    @property
+    def is_detector(self) -> bool:
+        """Whether the network finds objects, rather than naming a whole image."""
+        return self.network in DETECTOR_NAMES
 
     @property
     def title(self) -> str:
@@ -56,7 +64,8 @@ class Header:
     @property
     def network_title(self) -> str:
         """The network and its unusual arguments: resnet18 (octave 0.25)."""
-        usual = {name: parameter.default for name, parameter in signature(build_network).parameters.items()}
+        parameters = signature(build_detector if self.is_detector else build_network).parameters
+        usual = {name: parameter.default for name, parameter in parameters.items()}
         unusual = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if value != usual.get(name))
         return f"{self.network} ({unusual})" if unusual else self.network
 

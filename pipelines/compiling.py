@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from freqlearn.pipelines.networks import gate_of
 
@@ -11,8 +12,12 @@ from freqlearn.pipelines.networks import gate_of
 def compile_network(model: nn.Module) -> None:
     """Let torch compile a model when it is used first; in place, so that names in checkpoints stay as they are.
 
-    A gate in front is left as it is: it draws random numbers and counts.
+    A gate in front is left as it is: it draws random numbers and counts. Of a detector only the ResNet and its pyramid
+    are compiled, most of its work: what follows has other shapes in every picture.
     """
+    if isinstance(model, GeneralizedRCNN):
+        model.backbone.compile()
+        return
     (model if gate_of(model) is None else model.get_submodule("network")).compile()
 
 
