@@ -26,7 +26,7 @@ class PictureAnchorGenerator(AnchorGenerator):
 
     def __init__(self, min_anchor: int, px_per_cell: int) -> None:
         sizes = tuple((min_anchor * 2**level,) for level in range(_LEVELS))
-        super().__init__(sizes, (_RATIOS,) * _LEVELS)
+        super().__init__(sizes, (_RATIOS,) * _LEVELS)  # type: ignore[no-untyped-call]
         self.px_per_cell = px_per_cell
 
     def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:

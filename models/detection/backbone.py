@@ -40,7 +40,7 @@ def resnet_fpn(
         raise ValueError(f"expected trainable_layers in 0..{len(_LAYERS)}, got {trainable_layers}")
     network: ResNet
     if in_channels is None:
-        network = torchvision.models.get_model(name, weights=None, norm_layer=norm_layer)
+        network = getattr(torchvision.models, name)(norm_layer=norm_layer)
     else:
         network = getattr(models, name)(in_channels=in_channels, norm_layer=norm_layer)
         _thaw_input_norms(network)

@@ -4,8 +4,6 @@ torchvision computes boxes in the precision of the heads' output, and hands that
 position of 1000 px is rounded to 4 px, in float16 to half a pixel.
 """
 
-from typing import cast
-
 import torch
 from torch import Tensor
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
@@ -27,7 +25,7 @@ class PreciseBoxPredictor(FastRCNNPredictor):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits (K, classes) and box deltas (K, 4 * classes)."""
-        logits, deltas = super().forward(x)
+        logits, deltas = super().forward(x)  # type: ignore[no-untyped-call]
         return _precise(logits), _precise(deltas)
 
 
@@ -36,7 +34,7 @@ class PreciseMaskPredictor(MaskRCNNPredictor):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return mask logits (K, classes, 28, 28)."""
-        return _precise(cast(Tensor, super().forward(input)))
+        return _precise(super().forward(input))  # type: ignore[no-untyped-call]
 
 
 def _precise(tensor: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class PyramidRoIAlign(MultiScaleRoIAlign):
 
     def __init__(self, output_size: int) -> None:
         super().__init__(_LEVEL_NAMES, output_size, _SAMPLES)
-        self.scales = [2.0**-level for level in range(_FINEST, _COARSEST + 1)]
+        self.scales: list[float] = [2.0**-level for level in range(_FINEST, _COARSEST + 1)]  # type: ignore[assignment]
         self.map_levels = initLevelMapper(_FINEST, _COARSEST, self.canonical_scale, self.canonical_level)
 
     def forward(self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]) -> Tensor:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Unpack, overload
 
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import RegionProposalNetwork
 
 from freqlearn.flat_color import Pad, pad_color
 from freqlearn.indexing import integer
@@ -47,6 +49,9 @@ class FrequencyRCNN(GeneralizedRCNN):
     """
 
     transform: MapsTransform
+    backbone: nn.Module
+    rpn: RegionProposalNetwork
+    roi_heads: RoIHeads
     spec: InputSpec | None
     in_channels: int
     px_per_cell: int
@@ -119,10 +124,32 @@ class FrequencyRCNN(GeneralizedRCNN):
         sizes = resolve_picture_sizes(images, image_sizes, self.px_per_cell)
         outputs = sizes if output_sizes is None else as_sizes(output_sizes, len(images), "output_sizes")
         if self.training:
-            check_targets(targets, sizes, self.px_per_cell, masks=self.roi_heads.has_mask())
+            check_targets(targets, sizes, self.px_per_cell, masks=self.predicts_masks)
         maps = self._gated(images, sizes)
         result: Any = super().forward(maps, None if targets is None else list(targets))
         return result if self.training else self.transform.scale(result, sizes, outputs, paste_masks)
+
+    @property
+    def predicts_masks(self) -> bool:
+        """Whether detections have masks."""
+        return bool(self.roi_heads.has_mask())  # type: ignore[no-untyped-call]
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Let torch compile, when they are used first, the parts that do most of the work: the backbone and the heads.
+
+        The rest of torchvision's detectors depends on what is in a picture (how many boxes, which size): compiled as
+        one, ``torch.compile(model)``, a step of training falls into dozens of graphs and is compiled for minutes.
+
+        Args:
+            *args: As of torch.compile.
+            **options: As of torch.compile.
+        """
+        heads = self.roi_heads
+        for part in (self.backbone, self.rpn.head, heads.box_head, heads.box_predictor):
+            part.compile(*args, **options)
+        if self.predicts_masks:
+            heads.mask_head.compile(*args, **options)
+            heads.mask_predictor.compile(*args, **options)
 
     def _gated(self, images: Sequence[Tensor], sizes: list[Size]) -> SizedMaps:
         padding = self.transform.padding_like(images)
@@ -167,7 +194,7 @@ class FrequencyFasterRCNN(FrequencyRCNN, FasterRCNN):
     ) -> None:
         check_rcnn_options(options)
         parts = _parts(backbone, num_classes, min_anchor, px_per_cell(spec))
-        super().__init__(backbone, **parts, **options)
+        super().__init__(backbone, **parts, **options)  # type: ignore[no-untyped-call]
         self._set_input(spec, in_channels, pad=pad, gate=gate)
 
 
@@ -191,11 +218,13 @@ class FrequencyMaskRCNN(FrequencyRCNN, MaskRCNN):
     ) -> None:
         check_rcnn_options(options)
         parts = _parts(backbone, num_classes, min_anchor, px_per_cell(spec))
-        masks = {
-            "mask_roi_pool": PyramidRoIAlign(output_size=14),
-            "mask_predictor": PreciseMaskPredictor(_MASK_CHANNELS, _MASK_CHANNELS, num_classes),
-        }
-        super().__init__(backbone, **parts, **masks, **options)
+        super().__init__(  # type: ignore[no-untyped-call]
+            backbone,
+            **parts,
+            mask_roi_pool=PyramidRoIAlign(output_size=14),
+            mask_predictor=PreciseMaskPredictor(_MASK_CHANNELS, _MASK_CHANNELS, num_classes),  # type: ignore[no-untyped-call]
+            **options,
+        )
         self._set_input(spec, in_channels, pad=pad, gate=gate)
 
 
@@ -214,5 +243,5 @@ def _parts(backbone: BackboneWithFPN, num_classes: int, min_anchor: int, cell: i
         "rpn_anchor_generator": anchors,
         "rpn_head": PreciseRPNHead(backbone.out_channels, anchors.num_anchors_per_location()[0]),
         "box_roi_pool": PyramidRoIAlign(output_size=7),
-        "box_predictor": PreciseBoxPredictor(_REPRESENTATION, num_classes),
+        "box_predictor": PreciseBoxPredictor(_REPRESENTATION, num_classes),  # type: ignore[no-untyped-call]
     }

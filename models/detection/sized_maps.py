@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
+
+from freqlearn.indexing import integer
 
 Size: TypeAlias = tuple[int, int]
 """(height, width)."""
@@ -82,12 +83,13 @@ def as_sizes(sizes: Sequence[Sequence[int]], count: int, name: str) -> list[Size
     """Return sizes as a list of (height, width), checked.
 
     Args:
-        sizes: Pairs of integers; also one-element tensors.
+        sizes: Pairs of integers.
         count: Expected number of them.
         name: What to call them in an error.
 
     Raises:
-        ValueError: If the number is another, or one is not two positive integers.
+        TypeError: If one is no integer.
+        ValueError: If the number is another, or one is not two positive numbers.
     """
     if len(sizes) != count:
         raise ValueError(f"expected {name} for {count} pictures, got {len(sizes)}")
@@ -137,11 +139,9 @@ def _check_target(target: Target, size: Size, px_per_cell: int, masks: bool, nam
 
 
 def _as_size(size: Sequence[int], name: str) -> Size:
-    if len(size) == 2:
-        height, width = (side.item() if isinstance(side, torch.Tensor) else side for side in size)
-        if int(height) == height > 0 and int(width) == width > 0:
-            return int(height), int(width)
-    raise ValueError(f"expected {name} as two positive integers (height, width), got {size}")
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"expected {name} as two positive integers (height, width), got {size}")
+    return integer(size[0], name), integer(size[1], name)
 
 
 def _cells(size: Size, px_per_cell: int) -> Size:

@@ -33,7 +33,7 @@ def load_backbone(model: FrequencyRCNN, source: nn.Module | Mapping[str, Any]) -
         ValueError: If nothing fits, or a layer that ``trainable_layers`` or FrozenBatchNorm2d freezes would keep its
             random weights for good. Nothing is loaded then.
     """
-    body = model.backbone.body
+    body = model.get_submodule("backbone.body")
     state = _state_dict(model, source)
     fitting = {key for key, tensor in body.state_dict().items() if key in state and state[key].shape == tensor.shape}
     lacking = sorted(_frozen(body) - fitting)
