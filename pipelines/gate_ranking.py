@@ -256,11 +256,14 @@ def mean_probability(gate: FrequencyGate, loader: DataLoader[Any]) -> torch.Tens
 
     Args:
         gate: A trained gate; it is put into evaluation mode.
-        loader: Yields ((N, C, h, w) float32, labels).
+        loader: Yields ((N, C, h, w) float32, labels), or of pictures of several sizes (list of (C, h, w), targets).
     """
     gate.eval()
     gate.reset_importance()
     device = next(gate.parameters()).device
     for maps, _ in loader:
-        gate(maps.to(device))
+        if isinstance(maps, torch.Tensor):
+            gate(maps.to(device))
+        else:
+            gate.gate_each([picture.to(device) for picture in maps])
     return gate.importance_across_ranks().cpu()

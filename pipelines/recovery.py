@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import get_args
 
 from freqlearn.pipelines import planted
-from freqlearn.pipelines.rank_methods import SPEC
 from freqlearn.pipelines.rank_options import Method, RankOptions
 from freqlearn.pipelines.ranking import Ranking, rank
+from freqlearn.pipelines.ranking_task import SPEC
 
 METHODS: tuple[Method, ...] = get_args(Method)
 

@@ -18,7 +18,7 @@ from freqlearn.pipelines.importance import Importance
 from freqlearn.pipelines.inputs import choose_spec, read_spec
 from freqlearn.pipelines.networks import default_size_px
 from freqlearn.pipelines.options import ABOUT_THE_RUN, TrainOptions
-from freqlearn.pipelines.rank_methods import SPEC
+from freqlearn.pipelines.ranking_task import SPEC
 from freqlearn.pipelines.run_data import open_run_data
 from freqlearn.pipelines.sweep_points import Point
 from freqlearn.pipelines.sweep_report import Sweep
