@@ -98,6 +98,11 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.spectrum_commands:sensitivity",
         positional=("checkpoints",),
     ),
+    "detect train": Command(
+        "train Faster R-CNN or Mask R-CNN on COCO-format data",
+        "freqlearn.pipelines.detection.commands:train",
+        options="freqlearn.pipelines.detection.options:DetectOptions",
+    ),
     "detect evaluate": Command(
         "COCO average precision of a detector's checkpoint",
         "freqlearn.pipelines.detection.commands:evaluate",

@@ -35,11 +35,6 @@ class SceneOptions:
         keep_empty: Also train on images without any box, which torchvision's reference leaves out.
         output: Folder for checkpoints and logs; runs/MODEL-INPUT by default.
         model: Network: Faster R-CNN finds boxes, Mask R-CNN masks too. With dct input its ResNet has no stem.
-        input: Frequency channels (dct) or pixels (rgb).
-        channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
-            JSON file (an importance or a channel set). By default those of the spec, or 24.
-        top: Take the K most important channels of the importance file given as channels.
-        gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
         spec: InputSpec with mean and std, as a detector of the same min_size has it: a JSON file. Without one,
             statistics are measured on the training files first.
         std_floor: Standardise no channel by a smaller standard deviation than this (dequantised units), so that
@@ -74,10 +69,6 @@ class SceneOptions:
     keep_empty: bool = False
     output: Path | None = None
     model: DetectorName = "maskrcnn_resnet18_fpn"
-    input: Literal["dct", "rgb"] = "dct"
-    channels: str | int | None = None
-    top: int | None = None
-    gate: bool = False
     spec: str | None = None
     std_floor: float | None = None
     min_size: int = 400
@@ -96,8 +87,8 @@ class SceneOptions:
 
 # Of several bases the last one's fields come first: the data, the network, then how it is trained.
 @dataclass(frozen=True, kw_only=True)
-class DetectOptions(SharedOptions, SceneOptions):
-    """What detector to train, on what, and how.
+class DetectRunOptions(SharedOptions, SceneOptions):
+    """What every run that trains a detector shares: a training, and a ranking of channels.
 
     What is usual here suits a small data set on one machine, from random weights; `freqlearn recipes` lists the
     paper's schedules, which are for ResNet-50, COCO and weights of a classifier.
@@ -125,10 +116,8 @@ class DetectOptions(SharedOptions, SceneOptions):
     warmup_steps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.channels is not None:  # YAML reads 24 as a number
-            object.__setattr__(self, "channels", str(self.channels))
         super().__post_init__()
-        counts = ("first", "val_first", "top", "min_size", "max_size", "min_anchor", "proposals", "rois", "detections")
+        counts = ("first", "val_first", "min_size", "max_size", "min_anchor", "proposals", "rois", "detections")
         for name in (*counts, "warmup_steps"):
             self._check_count(name)
         if self.max_size < self.min_size:
@@ -141,16 +130,9 @@ class DetectOptions(SharedOptions, SceneOptions):
             raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}")
         if self.std_floor is not None and self.std_floor <= 0:
             raise ValueError(f"std_floor must be positive, got {self.std_floor}; leave it out for none")
-        self._check_input()
         self._check_validation()
         self._check_backbone()
         self._check_milestones()
-
-    def _check_input(self) -> None:
-        if self.input == "rgb" and (self.channels is not None or self.top is not None):
-            raise ValueError("rgb input has no frequency channels; leave out channels and top")
-        if self.input == "rgb" and (self.gate or self.std_floor is not None):
-            raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
 
     def _check_validation(self) -> None:
         if self.val_annotations is None and self.val_images is not None:
@@ -185,6 +167,34 @@ class DetectOptions(SharedOptions, SceneOptions):
     def synchronises(self) -> bool:
         """Whether BatchNorm sees the images of all processes."""
         return super().synchronises or self.norm == "sync_batch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectOptions(DetectRunOptions):
+    """What detector to train, on what, and how.
+
+    Attributes:
+        input: Frequency channels (dct) or pixels (rgb).
+        channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
+            JSON file (an importance or a channel set). By default those of the spec, or 24.
+        top: Take the K most important channels of the importance file given as channels.
+        gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
+    """
+
+    input: Literal["dct", "rgb"] = "dct"
+    channels: str | int | None = None
+    top: int | None = None
+    gate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels is not None:  # YAML reads 24 as a number
+            object.__setattr__(self, "channels", str(self.channels))
+        super().__post_init__()
+        self._check_count("top")
+        if self.input == "rgb" and (self.channels is not None or self.top is not None):
+            raise ValueError("rgb input has no frequency channels; leave out channels and top")
+        if self.input == "rgb" and (self.gate or self.std_floor is not None):
+            raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
 
     @property
     def size_px(self) -> int:
