@@ -4,21 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
-from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
+from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.networks import gate_of
 
 
 def compile_network(model: nn.Module) -> None:
     """Let torch compile a model when it is used first; in place, so that names in checkpoints stay as they are.
 
-    A gate in front is left as it is: it draws random numbers and counts. Of a detector only the ResNet and its pyramid
-    are compiled, most of its work: what follows has other shapes in every picture.
+    A gate in front is left as it is: it draws random numbers and counts. A detector knows what of it can be compiled.
     """
-    if isinstance(model, GeneralizedRCNN):
-        model.backbone.compile()
-        return
-    (model if gate_of(model) is None else model.get_submodule("network")).compile()
+    is_whole = isinstance(model, FrequencyRCNN) or gate_of(model) is None
+    (model if is_whole else model.get_submodule("network")).compile()
 
 
 @contextmanager

@@ -160,23 +160,28 @@ def _patched(owner: Any, name: str, before: Callable[..., None]) -> None:
 
 
 def _at_step(step: int, number: int) -> None:
-    from freqlearn.pipelines.module import Classifier
-
     def send(self: Any, *_: Any) -> None:
         if self.global_step == step:
             _send(number)
 
-    _patched(Classifier, "training_step", send)
+    for learner in _learners():
+        _patched(learner, "training_step", send)
 
 
 def _in_validation(epoch: int, number: int) -> None:
-    from freqlearn.pipelines.module import Classifier
-
     def send(self: Any, *_: Any) -> None:
         if self.current_epoch == epoch:
             _send(number)
 
-    _patched(Classifier, "validation_step", send)
+    for learner in _learners():
+        _patched(learner, "validation_step", send)
+
+
+def _learners() -> list[type]:
+    from freqlearn.pipelines.detection.learner import Detector
+    from freqlearn.pipelines.module import Classifier
+
+    return [Classifier, Detector]
 
 
 def _after_epoch(epoch: int, number: int) -> None:
