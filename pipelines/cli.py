@@ -113,6 +113,11 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.detection.commands:predict",
         positional=("checkpoint", "files"),
     ),
+    "detect rank": Command(
+        "rank the 192 channels by how much a detector needs them",
+        "freqlearn.pipelines.detection.commands:rank",
+        options="freqlearn.pipelines.detection.rank_options:DetectRankOptions",
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",

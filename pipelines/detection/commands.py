@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from freqlearn.pipelines.detection.options import DetectOptions
+from freqlearn.pipelines.detection.rank_options import DetectRankOptions
 from freqlearn.pipelines.first_process import say
 from freqlearn.pipelines.options import Accelerator, OnBadImage
 
@@ -135,3 +136,15 @@ def predict(
             say(str(prediction))
     say(f"Wrote {output}/: predictions.json and the pictures")
     return int(failed)
+
+
+def rank(options: DetectRankOptions) -> None:
+    """Rank the 192 channels by how much a detector needs them.
+
+    Writes importance.json, importance.csv, heatmap.png, heatmap.svg and spec.json (mean and standard deviation of all
+    channels) to the output folder, and for the gate a folder model/ with checkpoints of the dynamic model, which
+    `freqlearn detect evaluate` takes. `freqlearn detect train --channels OUTPUT --top 24` trains with the best ones.
+    """
+    from freqlearn.pipelines.detection.ranking import rank_with_detector
+
+    say(str(rank_with_detector(options)))

@@ -97,7 +97,7 @@ class _Detection(Task[DetectOptions]):
         self.options = options
         self.monitor = f"val/{'mask' if options.masks else 'box'}_AP"
         self.gated = options.gate
-        self.train, self.val, self.held_out = _folders(options)
+        self.train, self.val, self.held_out = open_folders(options)
         self.files, self.root = self.train, options.annotations
         self.validates = self.val is not None
         spec = choose_detection_spec(options)
@@ -216,7 +216,7 @@ class _Detection(Task[DetectOptions]):
         )
 
 
-def _folders(options: DetectOptions) -> tuple[CocoFolder, CocoFolder | None, dict[str, str | float | int] | None]:
+def open_folders(options: DetectOptions) -> tuple[CocoFolder, CocoFolder | None, dict[str, str | float | int] | None]:
     """Training images, validation images, and what was held out for them, see `DataFolders`."""
     check_files = options.on_bad_image == "error"
     whole = CocoFolder(options.images, options.annotations, check_files=check_files)
