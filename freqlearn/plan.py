@@ -4,7 +4,7 @@ Transforms do not touch coefficients; each returns an image with a longer plan, 
 whole of it at once. Everything here is arithmetic on a few integers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from freqlearn.color import Brightness, ColorStep, Contrast, Fill, Hue, Saturation
 from freqlearn.dct import BLOCK
@@ -41,6 +41,8 @@ class Plan:
         flip_vertical: whether top and bottom are exchanged (after the transposition).
         oriented: whether the EXIF orientation is already part of the plan; it applies once.
         colors: colour steps and fill values, in order.
+        resized_turned: how the picture was turned when it was resized; (transposed, flip_horizontal, flip_vertical).
+            To a picture that is one, but not to masks: the nearest pixel is not the nearest of the mirrored mask.
     """
 
     size_px: tuple[int, int]
@@ -50,6 +52,7 @@ class Plan:
     flip_vertical: bool = False
     oriented: bool = False
     colors: tuple[ColorStep, ...] = ()
+    resized_turned: tuple[bool, bool, bool] = field(default=(False, False, False), compare=False, repr=False)
 
     @classmethod
     def identity(cls, size_px: tuple[int, int]) -> "Plan":
@@ -60,10 +63,14 @@ class Plan:
         return cls(size_px=(height, width), geometry=Geometry.whole((height, width)))
 
     @property
+    def turned(self) -> tuple[bool, bool, bool]:
+        """(transposed, flip_horizontal, flip_vertical)."""
+        return self.transposed, self.flip_horizontal, self.flip_vertical
+
+    @property
     def is_identity(self) -> bool:
         """Whether the plan changes nothing."""
-        turned = self.transposed or self.flip_horizontal or self.flip_vertical
-        return not turned and not self.colors and self.geometry.shows_all_of(self.size_px)
+        return not any(self.turned) and not self.colors and self.geometry.shows_all_of(self.size_px)
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -157,7 +164,8 @@ class Plan:
         if height < 1 or width < 1:
             raise ValueError(f"expected a size of at least 1x1 px, got height {height}, width {width}")
         size_px = (width, height) if self.transposed else (height, width)
-        return self._showing(self.geometry.resize(size_px), self.colors)
+        resized = self._showing(self.geometry.resize(size_px), self.colors)
+        return resized if self.geometry.is_resampled else replace(resized, resized_turned=self.turned)
 
     def upscale(self, factor: int) -> "Plan":
         """Enlarge the logical picture by a whole factor: the same view, in one resampling from the stored picture.
@@ -239,8 +247,7 @@ class Plan:
 
     def _showing(self, geometry: Geometry, colors: tuple[ColorStep, ...]) -> "Plan":
         # What `replace` does, in a third of its time: a loader does it twice an image.
-        turns = (self.transposed, self.flip_horizontal, self.flip_vertical)
-        return Plan(self.size_px, geometry, *turns, self.oriented, colors)
+        return Plan(self.size_px, geometry, *self.turned, self.oriented, colors, self.resized_turned)
 
     def _with_color(self, step: ColorStep, *, changes: bool) -> "Plan":
         return replace(self, colors=(*self.colors, step)) if changes else self

@@ -1,13 +1,10 @@
 """A picture's plan, carried out on what belongs to the picture: boxes, masks and key points.
 
-By torchvision's own kernels, in the plan's order: crop, resize, window, transposition, flips. Numbers are those of
-torchvision's transforms of the same names, to float32 rounding, whatever the order of flips and resizes; two things
-depend on that order in torchvision, where here a flip always comes last: the nearest-neighbour resize of masks takes
-the lower of two equally near pixels (so masks that torchvision flips *before* a resize may differ along edges), and key
-points are mirrored about the middle of the last pixel.
+By torchvision's own kernels. The results are those of torchvision's transforms of the same names in the same order: of
+boxes and key points to float32 rounding, of masks to the pixel.
 """
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torchvision import tv_tensors
@@ -18,6 +15,7 @@ from freqlearn.plan import Plan
 
 Target = TypeVar("Target", tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
 
+_Turned: TypeAlias = tuple[bool, bool, bool]
 _FORMATS = tv_tensors.BoundingBoxFormat
 _KINDS = (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
 # x and y exchanged; corners go round the other way then, from the same one.
@@ -52,23 +50,36 @@ def carry_out(plan: Plan, value: Target) -> Target:
     geometry = plan.geometry
     value = _crop(value, geometry.box)
     if geometry.is_resampled:
-        value = F.resize(value, list(geometry.scaled_px))
-    value = _window(value, geometry)
-    if plan.transposed:
+        value = _resized(value, geometry.scaled_px, plan.resized_turned)
+    return _turned(_window(value, geometry), plan.turned)
+
+
+def _resized(value: Target, size_px: tuple[int, int], turned: _Turned) -> Target:
+    """Resized to a size of the stored frame, as the picture was turned at that point, and turned back."""
+    transposed, flip_horizontal, flip_vertical = turned
+    value = F.resize(_turned(value, turned), list(size_px[::-1] if transposed else size_px))
+    value = _turned(value, (False, flip_horizontal, flip_vertical))
+    return _transposed(value) if transposed else value
+
+
+def _turned(value: Target, turned: _Turned) -> Target:
+    transposed, flip_horizontal, flip_vertical = turned
+    if transposed:
         value = _transposed(value)
-    if plan.flip_horizontal:
+    if flip_horizontal:
         value = F.horizontal_flip(value)
-    return F.vertical_flip(value) if plan.flip_vertical else value
+    return F.vertical_flip(value) if flip_vertical else value
 
 
 def _window(value: Target, geometry: Geometry) -> Target:
     """What the window shows; of several crops, an earlier one may have cut away what a later one would reach."""
     window, visible = geometry.window, geometry.visible
-    if visible == Box(0, 0, *geometry.scaled_px).intersection(window):
-        return _crop(value, window)
-    if visible.height and visible.width:
-        return _crop(_crop(value, visible), window.shifted(-visible.top, -visible.left))
-    return _crop(value, Box(geometry.scaled_px[0], 0, *window.size_px))  # below the picture: nothing of it
+    if visible.height == 0 or visible.width == 0:
+        # Below the picture, where nothing of it is either: right or below is all that torchvision's crop can do.
+        return _crop(value, Box(geometry.scaled_px[0], 0, *window.size_px))
+    if visible != Box(0, 0, *geometry.scaled_px).intersection(window):
+        value, window = _crop(value, visible), window.shifted(-visible.top, -visible.left)
+    return _crop(value, window)
 
 
 def _crop(value: Target, box: Box) -> Target:
