@@ -37,7 +37,7 @@ class CleanBoxes(nn.Module):
             TypeError: if the target is no dict with BoundingBoxes at "boxes", or its masks are no Mask.
         """
         boxes = _checked(target)
-        boxes = F.clamp_bounding_boxes(boxes)
+        boxes = F.clamp_bounding_boxes(boxes, clamping_mode="soft")
         kept, valid = F.sanitize_bounding_boxes(boxes, min_size=self.min_size)
         cleaned = dict(target, boxes=tv_tensors.wrap(kept, like=boxes))
         for key, value in target.items():

@@ -121,6 +121,30 @@ def test_resize(size, options):
     assert turned.output_size == v2.Resize(**options)(torch.zeros(1, *size[::-1])).shape[1:]
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("RandomShortestSize", {"min_size": 80}),
+        ("RandomShortestSize", {"min_size": [48, 51, 80, 97], "max_size": 120}),
+        ("ScaleJitter", {"target_size": (96, 96)}),
+        ("ScaleJitter", {"target_size": (130, 70), "scale_range": (0.8, 1.25)}),
+    ],
+    ids=["one size", "several", "jitter", "oblong"],
+)
+def test_random_sizes(name, options, size):
+    ours, theirs = getattr(transforms, name)(**options), getattr(v2, name)(**options)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        height, width = theirs.make_params([torch.zeros(1, *size)])["size"]
+        state = torch.get_rng_state()
+        torch.manual_seed(seed)
+        plan = ours(image(*size)).plan
+        # torchvision fails where a side would round to nothing.
+        assert plan.output_size == (max(1, height), max(1, width))
+        assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_whole_pipeline_draws_what_torchvisions_draws():
     ours = v2.Compose(
         [transforms.RandomHorizontalFlip(), transforms.RandomVerticalFlip(0.3), transforms.RandomCrop(40, padding=8)]
@@ -173,6 +197,12 @@ def test_color_jitter_draws_torchvisions_factors(options):
         (lambda: transforms.RandomCrop(8, fill=(1, 2)), ValueError, r"one number or three"),
         (lambda: transforms.RandomResizedCrop(8, scale=(0.5, 0.1)), ValueError, "increasing"),
         (lambda: transforms.RandomResizedCrop(8, ratio=1.0), TypeError, "two floats"),
+        (lambda: transforms.RandomShortestSize([]), ValueError, r"one or several numbers of px, 1 or more, got \[\]"),
+        (lambda: transforms.RandomShortestSize([8, 0]), ValueError, "1 or more"),
+        (lambda: transforms.RandomShortestSize(8, 0), ValueError, "max_size of at least 1 px, got 0"),
+        (lambda: transforms.RandomShortestSize("8"), TypeError, "min_size"),
+        (lambda: transforms.ScaleJitter((0, 8)), ValueError, "at least 1 px"),
+        (lambda: transforms.ScaleJitter((8, 8), (2, 1)), ValueError, "scale_range as two positive, increasing"),
         (lambda: transforms.RandomHorizontalFlip(1.5), ValueError, "probability p of 0 to 1, got 1.5"),
         (lambda: transforms.ColorJitter(brightness=-1), ValueError, "brightness as a number of 0 or more"),
         (lambda: transforms.ColorJitter(hue=0.7), ValueError, "hue as finite, increasing numbers within"),
