@@ -59,7 +59,7 @@ COMMANDS: dict[str, Command] = {
         options="freqlearn.pipelines.options:TrainOptions",
     ),
     "recipes": Command(
-        "the recipes that train --config knows, and their costs",
+        "the recipes that train and detect train know, and their costs",
         "freqlearn.pipelines.model_commands:recipes",
     ),
     "evaluate": Command(

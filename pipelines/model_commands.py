@@ -26,7 +26,7 @@ def train(options: TrainOptions) -> None:
 
 
 def recipes() -> None:
-    """List the recipes that `freqlearn train --config NAME` knows, with what each input costs.
+    """List the recipes that `freqlearn train` and `freqlearn detect train` know as --config NAME, and what inputs cost.
 
     A name is NETWORK-INPUT-SCHEDULE. All inputs of a network share its schedules, and each half can be given alone:
     --config resnet50-classic --channels importance.json --top 24.
