@@ -65,7 +65,8 @@ class DetectionEvaluation:
 
     def __str__(self) -> str:
         part = " that training held out" if self.held_out else ""
-        lines = [f"{self.images} images{part} of {self.annotations} in {self.seconds:.1f} s"]
+        images = "1 image" if self.images == 1 else f"{self.images} images"
+        lines = [f"{images}{part} of {self.annotations} in {self.seconds:.1f} s"]
         if self.skipped:
             lines.append(f"skipped   {len(self.skipped)} that cannot be read; what follows is over the rest")
             lines += [f"  {name}: {why}" for name, why in self.skipped]

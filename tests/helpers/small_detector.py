@@ -24,7 +24,7 @@ def write_detector(
 ) -> Path:
     """Write a checkpoint of a detector that finds much, all of it by chance, but by what it sees."""
     torch.manual_seed(seed)
-    usual = {"norm": "group", "min_anchor": 8, "proposals": 60, "detections": 20, "min_score": 0.0, "pad": "mean"}
+    usual = {"norm": "group", "min_anchor": 8, "proposals": 30, "detections": 8, "min_score": 0.0, "pad": "mean"}
     header = Header(
         network=network,
         arguments=usual | arguments,
