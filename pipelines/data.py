@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,10 @@ class SeededDataset(Dataset[tuple[Any, int]]):
     def collate(self, samples: list[Any]) -> Any:
         """A batch of samples: torch's, unless a subclass has another kind."""
         return default_collate(samples)
+
+    def groups(self) -> Sequence[int] | None:
+        """A number for every sample: a shuffled batch had better be of equal ones. None: any batch will do."""
+        return None
 
     def name(self, index: int) -> str:
         """What errors call the sample at `index`: its file, where the dataset lists files as torchvision's do."""

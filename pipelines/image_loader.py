@@ -137,6 +137,7 @@ class ImageLoader(DataLoader[Any]):
             "files": self._fingerprint,
             "seed": sampler.seed,
             "shuffle": sampler.shuffle,
+            "grouped": True if sampler.groups is not None else None,  # None: as in states from before there was this
         }
 
 

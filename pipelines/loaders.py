@@ -111,7 +111,12 @@ def make_loader(
         drop_last = shuffle and fewest >= batch_size * accumulate
     shares: Shares = "drop" if drop_last else "repeat" if shuffle else "uneven"
     sampler = EpochSampler(
-        len(dataset), shuffle=shuffle, seed=dataset.seed, shares=shares, multiple=batch_size * accumulate
+        len(dataset),
+        shuffle=shuffle,
+        seed=dataset.seed,
+        shares=shares,
+        multiple=batch_size * accumulate,
+        groups=dataset.groups(),
     )
     workers = usual_workers() if num_workers is None else num_workers
     samples, collate = _batched(dataset, num_threads, on_error, least=2 if shuffle else 0)

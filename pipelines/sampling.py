@@ -1,6 +1,6 @@
 """The order of an epoch: which samples this process gets, from which point on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -12,6 +12,9 @@ from freqlearn.pipelines.data import Key, derived_seed
 Value = TypeVar("Value")
 Shares = Literal["repeat", "drop", "uneven"]
 """What becomes of the samples that are left when an epoch is divided evenly among processes; see EpochSampler."""
+
+SAMPLES_SIDE_BY_SIDE = 16
+"""So many samples of one group follow each other: batches whose sizes divide it, of all processes, are of one group."""
 
 
 # A DistributedSampler, so that Lightning and others that would put one in its place leave it alone: theirs yields plain
@@ -26,7 +29,14 @@ class EpochSampler(DistributedSampler[Key]):
     """Rank and world, for a helper process, which torch.distributed does not know; None: ask it."""
 
     def __init__(
-        self, size: int, *, shuffle: bool, seed: int = 0, shares: Shares = "repeat", multiple: int = 1
+        self,
+        size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        shares: Shares = "repeat",
+        multiple: int = 1,
+        groups: Sequence[int] | None = None,
     ) -> None:
         """Sample from `size` files.
 
@@ -38,12 +48,16 @@ class EpochSampler(DistributedSampler[Key]):
                 order once more, as torch's DistributedSampler does; "drop" leaves the last ones out; "uneven" gives
                 some processes one more, so that every sample is loaded exactly once.
             multiple: Every process's share is a multiple of so many samples, with "drop".
+            groups: Of every sample. With `shuffle`, those of one group then come SAMPLES_SIDE_BY_SIDE at a time, but
+                for what remains of each group. The order still derives from (seed, epoch) alone, and not from the
+                batch size.
         """
         # One process: rank and world are asked for when they are needed, for there may be no process group yet.
         super().__init__(range(size), num_replicas=1, rank=0, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
         self.size = size
         self.shares = shares
         self.multiple = multiple
+        self.groups = None if groups is None or not shuffle else torch.tensor(groups)
         self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -78,6 +92,8 @@ class EpochSampler(DistributedSampler[Key]):
         if self.shuffle:
             generator = torch.Generator().manual_seed(derived_seed(self.seed, epoch))
             order = torch.randperm(self.size, generator=generator, device="cpu")
+            if self.groups is not None:
+                order = _side_by_side(order, self.groups, generator)
         else:
             order = torch.arange(self.size, device="cpu")
         places = start + rank + world * torch.arange(self._share(start, rank, world), device="cpu")
@@ -92,6 +108,18 @@ class EpochSampler(DistributedSampler[Key]):
         if self.shares == "uneven":
             return max(0, -(-(remaining - rank) // world))
         return -(-remaining // world)
+
+
+def _side_by_side(order: torch.Tensor, groups: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A random order with samples of one group next to each other.
+
+    What does not fill the last row stays at the end as it was drawn: it may be left out, and must not be of one group.
+    """
+    whole = len(order) - len(order) % SAMPLES_SIDE_BY_SIDE
+    by_group = order[:whole][groups[order[:whole]].argsort(stable=True)]
+    rows = by_group.reshape(-1, SAMPLES_SIDE_BY_SIDE)
+    rows = rows[torch.randperm(len(rows), generator=generator, device="cpu")]
+    return torch.cat([rows.reshape(-1), order[whole:]])
 
 
 def rank_and_world() -> tuple[int, int]:

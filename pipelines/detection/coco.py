@@ -16,6 +16,8 @@ from freqlearn.pipelines.choosing import by_hash, digest
 from freqlearn.pipelines.detection.entries import Entries, read_entries
 
 _LISTED = 3
+# references/detection/group_by_aspect_ratio.py, with train.py's --aspect-ratio-group-factor 3.
+_ASPECT_RATIOS = 2 ** np.linspace(-1, 1, 2 * 3 + 1)
 
 
 class CocoFolder:
@@ -101,6 +103,11 @@ class CocoFolder:
         """(height, width) that the JSON file gives for the image at `index`."""
         height, width = self._sizes[index]
         return int(height), int(width)
+
+    def aspect_groups(self) -> list[int]:
+        """A number for every image, equal for similar shapes: torchvision's detection reference has eight of them."""
+        heights, widths = self._sizes.T
+        return [int(group) for group in np.digitize(widths / heights, _ASPECT_RATIOS)]
 
     def annotations(self, index: int) -> list[dict[str, Any]]:
         """COCO's annotations of the image at `index`, crowds included, in the JSON file's order.

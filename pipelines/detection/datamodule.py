@@ -1,8 +1,9 @@
 """Training and validation loaders of COCO datasets for Lightning."""
 
+from freqlearn.detection_presets import DetectionTransform
 from freqlearn.pipelines.datamodule import SeededData
 from freqlearn.pipelines.detection.coco import CocoFolder
-from freqlearn.pipelines.detection.dataset import CocoDataset, DetectionTransform
+from freqlearn.pipelines.detection.dataset import CocoDataset
 from freqlearn.pipelines.options import OnBadImage
 
 

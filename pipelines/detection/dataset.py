@@ -1,6 +1,6 @@
 """Samples of a COCO dataset: a tensor, and where in it is what."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -8,6 +8,7 @@ from torchvision import tv_tensors
 from torchvision.datasets import CocoDetection, VisionDataset, wrap_dataset_for_transforms_v2
 
 from freqlearn import pixels
+from freqlearn.detection_presets import DetectionTransform
 from freqlearn.errors import ImageError, NotJpegError, UnsupportedJpegError
 from freqlearn.pipelines.data import SeededDataset
 from freqlearn.pipelines.detection.coco import CocoFolder
@@ -16,8 +17,6 @@ from freqlearn.pipelines.detection.segmentation import check_segmentation
 from freqlearn.reading import read_bytes, read_info
 
 Target = dict[str, Any]
-DetectionTransform = Callable[[bytes, Target], tuple[torch.Tensor, Target]]
-"""Encoded file and target with tv_tensors -> (C, h, w) float32 and the target in the picture's pixels."""
 
 
 class DetectionBatch(NamedTuple):
@@ -103,6 +102,10 @@ class CocoDataset(SeededDataset):
     def collate(self, samples: Sequence[tuple[torch.Tensor, Target]]) -> DetectionBatch:
         """Keep samples as they are: their sizes differ, and what a batch is filled up with is the network's matter."""
         return DetectionBatch([image for image, _ in samples], [target for _, target in samples])
+
+    def groups(self) -> list[int]:
+        """By the shape of the image: a batch of similar shapes has little to fill up."""
+        return self.folder.aspect_groups()
 
     def name(self, index: int) -> str:
         """The file's path."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from freqlearn import presets
 from freqlearn.channels import ChannelSet
-from freqlearn.pipelines.detection.dataset import DetectionTransform
+from freqlearn.detection_presets import DetectionTransform
 from freqlearn.pipelines.detection.options import DetectOptions
 from freqlearn.pipelines.inputs import read_channels, read_spec
 from freqlearn.spec import InputSpec

@@ -204,6 +204,8 @@ class Begun(NamedTuple):
 class BlockSampler(DistributedSampler[Block]):
     """Yields the batches of an epoch; with torch.distributed running, every process gets its own stride of them."""
 
+    groups = None  # as of an EpochSampler without any: samples come as they lie in their shards
+
     def __init__(self, division: Division, *, batch_size: int, drop_last: bool, accumulate: int = 1) -> None:
         """Sample from shards.
 
