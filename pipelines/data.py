@@ -85,7 +85,7 @@ def seeded(*numbers: int) -> Iterator[None]:
         torch.set_rng_state(before)
 
 
-class SeededDataset(Dataset[tuple[Any, int]]):
+class SeededDataset(Dataset[tuple[Any, Any]]):
     """Samples that are the same for the same key, in any process and in any order.
 
     A key is (epoch, index), as EpochSampler yields it, or an index alone (epoch 0). This class makes them of any
@@ -105,7 +105,7 @@ class SeededDataset(Dataset[tuple[Any, int]]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: int | Key) -> tuple[Any, int]:
+    def __getitem__(self, key: int | Key) -> tuple[Any, Any]:
         """The sample of a key.
 
         Raises:
@@ -118,7 +118,7 @@ class SeededDataset(Dataset[tuple[Any, int]]):
         except (ValueError, OSError) as error:
             raise sample_error(naming_file(self.name(index), error), error) from error
 
-    def sample(self, index: int) -> tuple[Any, int]:
+    def sample(self, index: int) -> tuple[Any, Any]:
         """The sample at `index`, from a generator that is seeded already."""
         image, label = self.dataset[index]
         return image, label

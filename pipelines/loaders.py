@@ -63,7 +63,8 @@ def make_loader(
             `freqlearn.presets.classification_train(spec)` with `shuffle`, and for `classification_eval(spec)` without.
             None for a dataset that has its own. Of an ImageFolder without one, only the list of files is used.
         batch_size: Images a batch (and process).
-        shuffle: Whether to permute the samples anew in every epoch.
+        shuffle: Whether to permute the samples anew in every epoch; where the dataset has `groups`, those of one then
+            come side by side, as photos of similar shape for a detector.
         num_workers: Processes that read and transform; 0 does so in this one. By default half the cores, at most 4.
         num_threads: Threads of each of these processes that decode a batch together, with `freqlearn.BatchDecoder`;
             for a transform from ReadDCT to ToFrequencyTensor; others transform one sample at a time. By default 1 in a

@@ -116,7 +116,9 @@ class CocoFolder:
             Dicts with `id`, `image_id`, `category_id`, `bbox` ([left, top, width, height], floats), `iscrowd` (0 where
             the file says nothing), `area` (the box's where it says nothing), and `segmentation` where it has one.
         """
-        annotations: list[dict[str, Any]] = pickle.loads(self._records[self._starts[index] : self._ends[index]])
+        annotations: list[dict[str, Any]] = pickle.loads(
+            self._records[self._starts[index] : self._ends[index]].tobytes()
+        )
         return annotations
 
     @property

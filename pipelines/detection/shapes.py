@@ -111,7 +111,7 @@ class _Scene:
         side = min(self.height, self.width) // 4
         ys, xs = np.mgrid[: self.height, : self.width]
         dots = ((xs % 6 - 2.5) ** 2 + (ys % 6 - 2.5) ** 2 < 5) & (xs < side) & (ys < side)
-        self._fill(dots.astype(np.float32), np.broadcast_to(np.float32(_COLORS[0]), self._pixels.shape))
+        self._fill(dots.astype(np.float32), np.broadcast_to(np.array(_COLORS[0], dtype=np.float32), self._pixels.shape))
         self._taken.append((0, 0, side, side))
         rows, columns = np.nonzero(dots.any(axis=1))[0], np.nonzero(dots.any(axis=0))[0]
         box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
@@ -168,7 +168,7 @@ class _Scene:
 
     def _texture(self) -> np.ndarray:
         """(height, width, 3) float32, a colour that is plain, striped or checked."""
-        color = np.float32(_COLORS[self._integer(0, len(_COLORS) - 1)])
+        color = np.array(_COLORS[self._integer(0, len(_COLORS) - 1)], dtype=np.float32)
         ys, xs = np.mgrid[: self.height, : self.width]
         period = self._integer(6, 12)
         patterns = (
