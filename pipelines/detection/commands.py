@@ -94,7 +94,7 @@ def predict(
     *,
     output: Path = Path("predictions"),
     min_score: float = 0.5,
-    top: int = 100,
+    top: int | None = None,
     batch_size: int = 1,
     exif_orientation: bool = True,
     accelerator: Accelerator = "auto",
@@ -109,7 +109,7 @@ def predict(
         files: Images (JPEG, PNG, ...); a folder stands for all images below it.
         output: Folder to write to.
         min_score: Leave out objects that are less certain, from 0 to 1.
-        top: Most objects of an image.
+        top: Most objects of an image; by default as many as the detector gives, usually 100.
         batch_size: Images to compute at once.
         exif_orientation: Turn photos upright first, as viewers show them; boxes, masks and pictures are then of the
             upright photo. Otherwise they are of the photo as it is stored, as in COCO's annotations.

@@ -114,18 +114,15 @@ def _write(picture: Image.Image, text: str, box: Sequence[float], color: Color, 
     """Write a text above a box, or within it where there is no room, on its colour and wholly inside the picture."""
     draw = ImageDraw.Draw(picture)
     size = max(13, round(min(picture.size) / 36))
-    font = ImageFont.truetype(str(_FONT), size)
-    margin = max(2, size // 6)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    if right - left + 2 * margin > picture.width:
-        font = ImageFont.truetype(str(_FONT), max(8, int(size * picture.width / (right - left + 2 * margin))))
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    width, height = int(right - left) + 2 * margin, int(bottom - top) + 2 * margin
+    font, margin = ImageFont.truetype(str(_FONT), size), max(2, size // 6)
+    needed = draw.textlength(text, font=font) + 2 * margin
+    if needed > picture.width:
+        font = ImageFont.truetype(str(_FONT), max(8, int(size * picture.width / needed)))
+    width, height = round(draw.textlength(text, font=font)) + 2 * margin, sum(font.getmetrics())
     x = max(0, min(int(box[0]), picture.width - width))
     y = int(box[1]) - height + line
     if y < 0:
         y = min(int(box[1]), picture.height - height)
     draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color)
     brightness = (0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]) / 255  # BT.601
-    ink = "black" if brightness > 0.55 else "white"
-    draw.text((x + margin - left, y + margin - top), text, fill=ink, font=font)
+    draw.text((x + margin, y), text, fill="black" if brightness > 0.55 else "white", font=font)

@@ -104,7 +104,7 @@ def predict(
     *,
     output: str | Path,
     min_score: float = 0.5,
-    top: int = 100,
+    top: int | None = None,
     batch_size: int = 1,
     exif_orientation: bool = True,
     accelerator: Accelerator = "auto",
@@ -119,7 +119,7 @@ def predict(
             the output folder.
         output: Folder for predictions.json and for each photo's picture, NAME.png; made if need be.
         min_score: Leave out objects that are less certain.
-        top: Most objects of a photo.
+        top: Most objects of a photo; by default as many as the detector gives, usually 100.
         batch_size: Photos to compute at once.
         exif_orientation: Whether photos are turned upright first, as viewers show them; boxes, masks and pictures are
             those of the upright photo then. Otherwise they are of the photo as it is stored, as in COCO's annotations.
@@ -130,7 +130,7 @@ def predict(
         ValueError: If a number is out of range.
         ImportError: If pycocotools is not installed.
     """
-    if top < 1 or batch_size < 1:
+    if batch_size < 1 or (top is not None and top < 1):
         raise ValueError(f"top and batch_size must be at least 1, got {top} and {batch_size}")
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score must be 0 to 1, got {min_score}")
@@ -203,7 +203,7 @@ class _Photos:
 class _Finder:
     """A detector that finds the objects of some photos."""
 
-    def __init__(self, checkpoint: Checkpoint, model: FrequencyRCNN, *, min_score: float, top: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, model: FrequencyRCNN, *, min_score: float, top: int | None) -> None:
         self.model, self.min_score, self.top = model, min_score, top
         self.classes = checkpoint.header.classes
         labels = list(range(1, len(self.classes) + 1))
@@ -240,11 +240,11 @@ class _Finder:
 
 
 @contextmanager
-def _only(model: FrequencyRCNN, *, above: float, most: int) -> Iterator[None]:
-    """Let a detector give nothing else for a while, which saves it the masks of what nobody looks at."""
+def _only(model: FrequencyRCNN, *, above: float, most: int | None) -> Iterator[None]:
+    """Let a detector give only that for a while, which saves it the masks of what nobody looks at."""
     heads: Any = model.roi_heads
     before = heads.score_thresh, heads.detections_per_img
-    heads.score_thresh, heads.detections_per_img = above, most
+    heads.score_thresh, heads.detections_per_img = above, before[1] if most is None else most
     try:
         yield
     finally:
