@@ -16,6 +16,7 @@ def commands() -> list[list[str]]:
         print(f"FREQLEARN_DATA names no folder of photos: {', '.join(PHOTOS)} are left out\n")
     return [
         *of_photos,
+        ["benchmarks.boxes"],
         ["benchmarks.speed"],
         ["benchmarks.models"],
         ["benchmarks.costs"],

@@ -181,6 +181,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
         _preset("resize (evaluation)", augment="none", min_size=small, max_size=limit),
         _preset("resize, flip", augment="flip", min_size=small, max_size=limit),
         _preset("one of several sizes, flip", augment="multiscale", min_size=sides, max_size=limit + 300),
+        _preset("800 px, at most 1333, flip", augment="flip"),
         _preset("scale jitter, padded crop, flip", augment="jitter", min_size=small, max_size=limit),
         _chain(
             "random resized crop, both flips",

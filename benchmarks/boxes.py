@@ -129,13 +129,13 @@ def _apart(ours: list[Edge], theirs: list[Edge]) -> list[float]:
 
 
 def scenes(rng: np.random.Generator, photos: Path | None) -> Iterator[Scene]:
-    """Generated pictures, every other one a photo with its boxes and masks where there are photos."""
+    """Generated pictures; half of them photos with their boxes and masks, where there are photos."""
     real = list(annotated(photos)) if photos else []
-    for index in range(sys.maxsize):
-        if not real or index % 2 == 0:
+    while True:
+        if not real or rng.random() < 0.5:
             yield scene(generated(rng), rng, orientation=int(rng.integers(1, 9)))
             continue
-        picture, boxes, masks = real[(index // 2) % len(real)]
+        picture, boxes, masks = real[int(rng.integers(len(real)))]
         drawn = scene(picture.copy(), rng, orientation=int(rng.integers(1, 9)))
         yield Scene(drawn.jpeg, drawn.size_px, torch.cat([drawn.boxes[:2], boxes]), torch.cat([drawn.masks[:2], masks]))
 
@@ -170,7 +170,7 @@ def rows(results: dict[str, Agreement]) -> list[dict[str, object]]:
 def main() -> int:
     """Compare, print the table, write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.boxes", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--plans", type=int, default=216, help="at least so many; default: %(default)s")
+    parser.add_argument("--plans", type=int, default=220, help="at least so many; default: %(default)s")
     plans = parser.parse_args().plans
     data = os.environ.get("FREQLEARN_DATA")
     photos = Path(data) / "coco-seg" if data else None

@@ -86,8 +86,17 @@ def detection_train(
     else:
         steps = [_resize(make, sizes, max_size)]
         crop = []
-    reading = {"exif_orientation": exif_orientation, "decoder": decoder, "strict": strict}
-    return _pipeline(spec, steps, crop, flip, pad=pad, tolerance=tolerance, **reading)
+    return _pipeline(
+        spec,
+        steps,
+        crop,
+        flip,
+        pad=pad,
+        exif_orientation=exif_orientation,
+        decoder=decoder,
+        strict=strict,
+        tolerance=tolerance,
+    )
 
 
 def detection_eval(
@@ -161,7 +170,7 @@ def _padded_crop(spec: InputSpec, side: int, pad: Pad) -> Any:
     if spec.kind == "dct":
         return fl.RandomCrop(side, pad_if_needed=True, fill=color)
     # Of the standardised picture, so that the mean colour need not be rounded.
-    fill = {tv_tensors.Image: list(spec.flat_values(color)), "others": 0}
+    fill: dict[Any, Any] = {tv_tensors.Image: list(spec.flat_values(color)), "others": 0}
     return v2.RandomCrop(side, pad_if_needed=True, fill=fill)
 
 

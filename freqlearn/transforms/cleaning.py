@@ -37,8 +37,9 @@ class CleanBoxes(nn.Module):
             TypeError: if the target is no dict with BoundingBoxes at "boxes", or its masks are no Mask.
         """
         boxes = _checked(target)
-        boxes = F.clamp_bounding_boxes(boxes, clamping_mode="soft")
-        kept, valid = F.sanitize_bounding_boxes(boxes, min_size=self.min_size)
+        kept, valid = F.sanitize_bounding_boxes(
+            F.clamp_bounding_boxes(boxes, clamping_mode="soft"), min_size=self.min_size
+        )
         cleaned = dict(target, boxes=tv_tensors.wrap(kept, like=boxes))
         for key, value in target.items():
             if key != "boxes" and key not in _OF_THE_PICTURE and _has_rows(value, len(boxes)):

@@ -4,7 +4,7 @@ By torchvision's own kernels. The results are those of torchvision's transforms 
 boxes and key points to float32 rounding, of masks to the pixel.
 """
 
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
 from torchvision import tv_tensors
@@ -15,6 +15,8 @@ from freqlearn.plan import Plan
 
 Target = TypeVar("Target", tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
 
+# torchvision types its kernels for plain tensors: what is a Target comes back as one.
+_Value: TypeAlias = Any
 _Turned: TypeAlias = tuple[bool, bool, bool]
 _FORMATS = tv_tensors.BoundingBoxFormat
 _KINDS = (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
@@ -48,13 +50,14 @@ def carry_out(plan: Plan, value: Target) -> Target:
             f"{size}: boxes, masks and key points are to be in pixels of the picture as it is in its file"
         )
     geometry = plan.geometry
-    value = _crop(value, geometry.box)
+    carried = _crop(value, geometry.box)
     if geometry.is_resampled:
-        value = _resized(value, geometry.scaled_px, plan.resized_turned)
-    return _turned(_window(value, geometry), plan.turned)
+        carried = _resized(carried, geometry.scaled_px, plan.resized_turned)
+    carried = _turned(_window(carried, geometry), plan.turned)
+    return cast(Target, carried)
 
 
-def _resized(value: Target, size_px: tuple[int, int], turned: _Turned) -> Target:
+def _resized(value: _Value, size_px: tuple[int, int], turned: _Turned) -> _Value:
     """Resized to a size of the stored frame, as the picture was turned at that point, and turned back."""
     transposed, flip_horizontal, flip_vertical = turned
     value = F.resize(_turned(value, turned), list(size_px[::-1] if transposed else size_px))
@@ -62,7 +65,7 @@ def _resized(value: Target, size_px: tuple[int, int], turned: _Turned) -> Target
     return _transposed(value) if transposed else value
 
 
-def _turned(value: Target, turned: _Turned) -> Target:
+def _turned(value: _Value, turned: _Turned) -> _Value:
     transposed, flip_horizontal, flip_vertical = turned
     if transposed:
         value = _transposed(value)
@@ -71,7 +74,7 @@ def _turned(value: Target, turned: _Turned) -> Target:
     return F.vertical_flip(value) if flip_vertical else value
 
 
-def _window(value: Target, geometry: Geometry) -> Target:
+def _window(value: _Value, geometry: Geometry) -> _Value:
     """What the window shows; of several crops, an earlier one may have cut away what a later one would reach."""
     window, visible = geometry.window, geometry.visible
     if visible.height == 0 or visible.width == 0:
@@ -82,13 +85,13 @@ def _window(value: Target, geometry: Geometry) -> Target:
     return _crop(value, window)
 
 
-def _crop(value: Target, box: Box) -> Target:
+def _crop(value: _Value, box: Box) -> _Value:
     if box == Box(0, 0, *F.get_size(value)):
         return value
     return F.crop(value, box.top, box.left, box.height, box.width)
 
 
-def _transposed(value: Target) -> Target:
+def _transposed(value: _Value) -> _Value:
     """Rows and columns exchanged, for which torchvision has no kernel."""
     plain = value.as_subclass(torch.Tensor)
     if isinstance(value, tv_tensors.Mask):
