@@ -123,7 +123,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Load a checkpoint that `freqlearn train` wrote.
+    """Load a checkpoint that `freqlearn train` or `freqlearn detect train` wrote.
 
     Only tensors and plain data are read (weights_only), so a file from a stranger runs no code.
 
@@ -142,6 +142,24 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: the weights do not fit the model that it describes: {reason}") from error
     return Checkpoint(path, header, model.eval())
+
+
+def load_classifier(checkpoint: str | Path | Checkpoint) -> Checkpoint:
+    """Load a checkpoint that `freqlearn train` wrote.
+
+    Args:
+        checkpoint: The file, or one loaded already.
+
+    Raises:
+        CheckpointError: If it cannot be used, or is of a detector.
+    """
+    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+    if loaded.header.is_detector:
+        raise CheckpointError(
+            f"{loaded.path}: expected a classifier, as freqlearn train writes it, got a detector "
+            f"({loaded.header.title}): freqlearn detect evaluate and freqlearn detect predict take it"
+        )
+    return loaded
 
 
 def read_header(path: str | Path) -> Header:

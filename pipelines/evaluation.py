@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_checkpoint
+from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_classifier
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.evaluator import Evaluator
@@ -92,7 +92,7 @@ def evaluate(
         ValueError: If the folder is missing, empty, or has a class that the model does not know; or if a file cannot be
             read, or none can.
     """
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_classifier(checkpoint)
     folder, held_out = evaluation_files(loaded, data)
     evaluator = Evaluator(loaded)
     trainer = make_trainer(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from freqlearn.cores import available_cores
-from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.checkpoint import Checkpoint, load_classifier
 from freqlearn.pipelines.data import Transform, naming_file
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.listing import find_images
@@ -56,7 +56,7 @@ def predict(
     """
     if top < 1 or batch_size < 1:
         raise ValueError(f"top and batch_size must be at least 1, got {top} and {batch_size}")
-    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+    loaded = load_classifier(checkpoint)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return _predict(loaded, list_files(files), top=top, batch_size=batch_size, device=torch.device(device))

@@ -48,6 +48,7 @@ class Task(ABC, Generic[Options]):
     Attributes:
         monitor: What the validation logs and best.ckpt has the highest value of.
         free_on_resume: Options that may differ between a run and its continuation.
+        detects: Whether detectors are trained, and not classifiers.
         options: The run's.
         output: Folder that it writes to.
         files: The files that are trained on.
@@ -59,6 +60,7 @@ class Task(ABC, Generic[Options]):
 
     monitor: str
     free_on_resume: ClassVar[frozenset[str]]
+    detects: ClassVar[bool] = False
     options: Options
     output: Path
     files: TrainingFiles

@@ -73,6 +73,9 @@ def resumed(task: "Task[Any]") -> Start:
     """
     state = newest_state(task.output)
     header = read_header(state)
+    if header.is_detector != task.detects:
+        kind, command = ("detector", "detect train") if header.is_detector else ("classifier", "train")
+        raise ValueError(f"{state}: is of a {kind}, which freqlearn {command} goes on with; choose another output")
     usual = task.usual_options()
     now = task.options.plain()
     for name in now:

@@ -39,8 +39,10 @@ class AveragePrecision:
             masks: Whether to measure masks as well as boxes.
 
         Raises:
+            ImportError: If pycocotools is not installed; the message says how to.
             ValueError: If masks are to be measured and an annotation has none.
         """
+        load_masks()  # what is missing is said now, and not after everything was computed
         if masks and (annotation := folder.without_mask()) is not None:
             raise ValueError(
                 f"{folder.annotations_json}: expected a segmentation of every annotation, to measure masks; "

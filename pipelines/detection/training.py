@@ -90,6 +90,7 @@ def train_detector(options: DetectOptions, *, callbacks: Sequence[Callback] = ()
 class _Detection(Task[DetectOptions]):
     """The detection of what a COCO JSON file says is in images."""
 
+    detects = True
     # The files may lie elsewhere: their fingerprint says whether they are the same. A backbone is needed once.
     free_on_resume = FREE_ON_RESUME | {"images", "annotations", "val_images", "val_annotations", "backbone"}
 

@@ -10,7 +10,7 @@ import torch
 from freqlearn import atomic
 from freqlearn.exported import loads_exported
 from freqlearn.exported_about import Description
-from freqlearn.pipelines.checkpoint import load_checkpoint
+from freqlearn.pipelines.checkpoint import load_classifier
 from freqlearn.pipelines.export.check import Comparison, compare
 from freqlearn.pipelines.export.formats import to_onnx, to_torch
 from freqlearn.pipelines.export.network import GatedNetwork, exportable, fix_gate
@@ -70,7 +70,7 @@ def export(
     if images < 1 or (batch_size is not None and batch_size < 1):
         raise ValueError(f"images and batch_size must be at least 1, got {images} and {batch_size}")
     target = _target(Path(checkpoint), None if output is None else Path(output), format, top)
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_classifier(checkpoint)
     pictures = choose_pictures(None if verify_on is None else Path(verify_on), loaded.header, count=images)
     fix_gate(loaded, top)
     network, spec = exportable(loaded)

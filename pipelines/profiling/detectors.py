@@ -6,28 +6,20 @@ import torch
 from torch import nn
 
 from freqlearn.channels import ChannelSet
-from freqlearn.models import detection, norm_layer
+from freqlearn.pipelines.checkpoint import Header
 from freqlearn.pipelines.detection.costs import PICTURE_PX, OnePicture, maps_shape
+from freqlearn.pipelines.detection.networks import build_detector
 from freqlearn.pipelines.inputs import read_channels, read_spec
 from freqlearn.pipelines.profile_options import ModelChoice
 from freqlearn.spec import InputSpec
 
-DETECTOR_NAMES = tuple(name for name in detection.__all__ if re.match("(faster|mask)rcnn_", name))
-"""Names of detectors."""
-
 CLASSES = 80  # COCO's, as all published costs
 
 
-def build_detector(choice: ModelChoice, spec: InputSpec) -> nn.Module:
+def chosen_detector(choice: ModelChoice, spec: InputSpec) -> nn.Module:
     """The detector that was chosen, on the meta device; its classes are without the background."""
     with torch.device("meta"):
-        detector: nn.Module = getattr(detection, choice.model)(
-            spec=spec,
-            num_classes=(choice.classes or CLASSES) + 1,
-            gate=choice.gate,
-            norm_layer=norm_layer(choice.norm),
-        )
-    return detector
+        return build_detector(choice.model, spec, classes=choice.classes or CLASSES, gate=choice.gate, norm=choice.norm)
 
 
 def detector_spec(choice: ModelChoice) -> InputSpec:
@@ -47,15 +39,23 @@ def detector_spec(choice: ModelChoice) -> InputSpec:
     return given if channels is None else given.select(channels)
 
 
-def picture_px(choice: ModelChoice) -> tuple[int, int]:
+def picture_px(choice: ModelChoice, header: Header | None = None) -> tuple[int, int]:
     """Height and width of the picture.
+
+    Args:
+        choice: May name its shape.
+        header: Of a checkpoint; the largest lying picture that its training had is taken otherwise.
 
     Raises:
         ValueError: If the shape is not written so.
     """
-    if choice.shape is None:
-        return PICTURE_PX
-    if not (found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", choice.shape)):
+    shape = choice.shape
+    if shape is None:
+        names = ("min_size", "max_size")
+        if header is None or not all(isinstance(header.training.get(name), int) for name in names):
+            return PICTURE_PX
+        return header.training["min_size"], header.training["max_size"]
+    if not (found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", shape)):
         raise ValueError(
             f"expected the shape of a detector's picture as height x width, 800x1333; got {choice.shape!r}"
         )

@@ -15,17 +15,12 @@ from torch import nn
 
 from freqlearn.models import norm_layer, octave
 from freqlearn.pipelines.checkpoint import load_checkpoint
+from freqlearn.pipelines.detection.networks import DETECTOR_NAMES
 from freqlearn.pipelines.inputs import choose_spec
 from freqlearn.pipelines.networks import NETWORK_NAMES, build_network
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.profile_options import ModelChoice
-from freqlearn.pipelines.profiling.detectors import (
-    DETECTOR_NAMES,
-    build_detector,
-    detector_spec,
-    one_picture,
-    picture_px,
-)
+from freqlearn.pipelines.profiling.detectors import chosen_detector, detector_spec, one_picture, picture_px
 from freqlearn.spec import InputSpec
 
 OCTAVE_NAMES = tuple(name for name in octave.__all__ if name.startswith("oct_"))
@@ -68,16 +63,26 @@ def subject(choice: ModelChoice) -> Subject:
     if choice.model in torchvision.models.list_models():
         return _torchvision_model(choice)
     if Path(choice.model).suffix == ".ckpt" or Path(choice.model).is_file():
-        choice.allow()
-        checkpoint = load_checkpoint(choice.model)
-        header = checkpoint.header
-        title = f"{choice.model}: {header.network_title} on {_input(header.spec)}, {len(header.classes)} classes"
-        return Subject(title, checkpoint.model, header.spec)
+        return _checkpoint(choice)
     close = difflib.get_close_matches(
         choice.model, [*NETWORK_NAMES, *OCTAVE_NAMES, *DETECTOR_NAMES, *torchvision.models.list_models()], n=1
     )
     hint = f"did you mean {close[0]}?" if close else f"for instance {', '.join(NETWORK_NAMES)}"
     raise ValueError(f"{choice.model}: neither a network, a model of torchvision, nor a checkpoint file; {hint}")
+
+
+def _checkpoint(choice: ModelChoice) -> Subject:
+    checkpoint = load_checkpoint(choice.model)
+    header = checkpoint.header
+    choice.allow(*(["shape"] if header.is_detector else []))
+
+    def described(image: str) -> str:
+        return f"{choice.model}: {header.network_title} on {image}, {len(header.classes)} classes"
+
+    if not header.is_detector:
+        return Subject(described(_input(header.spec)), checkpoint.model, header.spec)
+    image, work, shape = one_picture(checkpoint.model, header.spec, picture_px(choice, header))
+    return Subject(described(image), work, shape)
 
 
 def _network(choice: ModelChoice) -> Subject:
@@ -115,7 +120,7 @@ def _detector(choice: ModelChoice) -> Subject:
     else:
         choice.allow("norm", "classes", "input", "shape", "spec", "channels", "top", "gate")
     spec = detector_spec(choice)
-    image, work, shape = one_picture(build_detector(choice, spec), spec, picture_px(choice))
+    image, work, shape = one_picture(chosen_detector(choice, spec), spec, picture_px(choice))
     return Subject(_title(choice, image, ("gate", "norm")), work, shape)
 
 

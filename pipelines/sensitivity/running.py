@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
+from freqlearn.pipelines.checkpoint import Checkpoint, load_classifier
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.evaluation import evaluation_files
@@ -73,7 +73,7 @@ def sensitivity(
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
     device = device_of(accelerator)
-    loaded = [load_checkpoint(path) for path in checkpoints]
+    loaded = [load_classifier(path) for path in checkpoints]
     largest = max(checkpoint.header.spec.size_px for checkpoint in loaded)
     wanted = removals(read_edges(edges, largest_px=largest, per_octave=per_octave), remove)
     _warn_of_other_scenes(loaded)
