@@ -6,7 +6,6 @@ import torch
 
 from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.detection.average_precision import NOTHING_TO_FIND, AveragePrecision
-from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import DetectionBatch
 from freqlearn.pipelines.detection.results import Result, results_of_batch
 from freqlearn.pipelines.gate_ranking import Gated
@@ -21,21 +20,18 @@ class Detector(Learner):
 
     model: FrequencyRCNN
 
-    def __init__(self, model: FrequencyRCNN, *, val: CocoFolder | None = None, **options: Any) -> None:
+    def __init__(self, model: FrequencyRCNN, *, precision: AveragePrecision | None = None, **options: Any) -> None:
         """Wrap a model.
 
         Args:
             model: The detector.
-            val: The images that it is validated on, with the labels that it is trained with.
+            precision: What a validation measures, on images with the labels that the model is trained with; None for no
+                validation. It is no metric of the module: what it collects, gigabytes of it, is in no checkpoint, for a
+                validation that was stopped begins anew.
             **options: Those of `Learner`.
-
-        Raises:
-            ValueError: If masks are to be validated, and the annotations lack one.
         """
         super().__init__(model, means=LOSSES, **options)
-        self.val = val
-        # No metric of the module: its counts, gigabytes of them, are in no checkpoint. A validation begins anew.
-        self.precision = None if val is None else AveragePrecision(val, masks=model.roi_heads.has_mask())
+        self.precision = precision
 
     @property
     def num_classes(self) -> int:
@@ -52,29 +48,30 @@ class Detector(Learner):
 
     def on_validation_epoch_start(self) -> None:
         """Begin to collect what is found."""
-        if self.precision is not None:
-            self.precision.reset()
+        self._measured.reset()
         super().on_validation_epoch_start()
 
     def validation_step(self, batch: DetectionBatch, batch_idx: int) -> list[Result]:
         """Collect what is found in a batch; return it as COCO results."""
-        if self.val is None or self.precision is None:
-            raise RuntimeError("expected the images to validate on, got none: give val")
         images, targets = batch
-        results = results_of_batch(self.model, images, targets, category_ids=self.val.category_ids)
-        self.precision.update(results, [int(target["image_id"]) for target in targets])
+        results = results_of_batch(self.model, images, targets, category_ids=self._measured.folder.category_ids)
+        self._measured.update(results, [int(target["image_id"]) for target in targets])
         return results
 
     def on_validation_epoch_end(self) -> None:
         """Log val/box_AP, val/box_AP50, ... and for masks val/mask_AP, ...; sizes of which there is nothing are not."""
-        if self.precision is None:
-            return
-        found = self.precision.compute()
-        self.precision.reset()
+        found = self._measured.compute()
+        self._measured.reset()
         shown = {f"val/{name}": value for name, value in found.items() if name.endswith("_AP")}
         rest = {f"val/{name}": value for name, value in found.items() if value != NOTHING_TO_FIND}
         self.log_dict({name: value for name, value in rest.items() if name not in shown})
         self.log_dict(shown, prog_bar=True)
+
+    @property
+    def _measured(self) -> AveragePrecision:
+        if self.precision is None:
+            raise RuntimeError("expected what to measure in a validation, got none: give precision")
+        return self.precision
 
 
 class GatedDetector(Gated, Detector):

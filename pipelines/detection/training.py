@@ -12,6 +12,7 @@ from torch import nn
 
 from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.checkpoint import Header
+from freqlearn.pipelines.detection.average_precision import AveragePrecision
 from freqlearn.pipelines.detection.backbone import begin_with_backbone
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.datamodule import DetectionData
@@ -101,6 +102,7 @@ class _Detection(Task[DetectOptions]):
         self.train, self.val, self.held_out = open_folders(options)
         self.files, self.root = self.train, options.annotations
         self.validates = self.val is not None
+        self.precision = None if self.val is None else AveragePrecision(self.val, masks=options.masks)
         spec = choose_detection_spec(options)
         options.check_target(spec.in_channels, gate=options.gate)
         self.output = options.output or Path("runs") / f"{options.model}-{_input_name(spec)}"
@@ -174,7 +176,7 @@ class _Detection(Task[DetectOptions]):
         options = self.options
         milestones = options.milestones
         shared: dict[str, Any] = {
-            "val": self.val,
+            "precision": self.precision,
             "optimisation": DetectionSchedule(
                 optimizer=options.optimizer,
                 lr=options.lr,
