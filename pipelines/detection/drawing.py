@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torchvision.transforms.v2 import functional
 from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
-from freqlearn.pipelines.detection.results import mask_of
+from freqlearn.pipelines.detection.run_lengths import mask_of
 
 _LEAST_SIDE_PX = 320
 _MASK_ALPHA = 0.45

@@ -1,17 +1,13 @@
 """What a detector says of a picture, in COCO's results format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-from freqlearn.pipelines.detection.cocotools import load_masks
-
-MASK_THRESHOLD = 0.5
-"""A pixel belongs to an object above this probability, as in torchvision's references."""
+from freqlearn.pipelines.detection.run_lengths import MASK_THRESHOLD, RunLengths, pasted_run_lengths, run_lengths
 
 Result = dict[str, Any]
 """image_id, category_id, bbox [x, y, width, height] in px, score, and with masks segmentation (compressed RLE)."""
@@ -33,7 +29,6 @@ def results_of_batch(
         category_ids: See `coco_results`.
     """
     sizes = [target["original_size"] for target in targets]
-    # Masks are pasted one at a time: all of a photo of 12 megapixels would take 5 GB.
     found = model(
         list(images),
         image_sizes=[target["image_size"] for target in targets],
@@ -68,40 +63,25 @@ def coco_results(
     Returns:
         JSON types only.
     """
-    boxes = detections["boxes"].detach()
-    corners, far = boxes.double().cpu().split(2, dim=1)
+    corners, far = torch.tensor_split(detections["boxes"].detach().double().cpu(), 2, dim=1)
     bboxes = torch.cat([corners, far - corners], dim=1).tolist()
-    labels = detections["labels"].tolist()
-    scores = detections["scores"].tolist()
-    masks = detections.get("masks")
     results: list[Result] = []
-    for number, (label, bbox, score) in enumerate(zip(labels, bboxes, scores, strict=True)):
+    for label, bbox, score, mask in zip(
+        detections["labels"].tolist(), bboxes, detections["scores"].tolist(), _masks(detections, paste_to), strict=True
+    ):
         category_id = category_ids[label - 1]
         if category_id is None:
             continue
         result: Result = {"image_id": image_id, "category_id": category_id, "bbox": bbox, "score": score}
-        if masks is not None:
-            mask = masks[number : number + 1].float()
-            if paste_to is not None:
-                mask = paste_masks_in_image(mask, boxes[number : number + 1].float(), paste_to)
-            result["segmentation"] = run_lengths(mask[0, 0] > MASK_THRESHOLD)
-        results.append(result)
+        results.append(result if mask is None else result | {"segmentation": mask})
     return results
 
 
-def run_lengths(mask: torch.Tensor) -> dict[str, Any]:
-    """A mask as COCO's compressed run lengths.
-
-    Args:
-        mask: (H, W) bool.
-
-    Returns:
-        `size` [H, W] and `counts`, text: what pycocotools reads, and JSON keeps.
-    """
-    encoded = load_masks().encode(np.asfortranarray(mask.detach().cpu().numpy(), dtype=np.uint8))
-    return {"size": [int(length) for length in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
-
-
-def mask_of(segmentation: Mapping[str, Any]) -> torch.Tensor:
-    """The inverse of `run_lengths`: (H, W) bool."""
-    return torch.from_numpy(load_masks().decode(dict(segmentation))).bool()
+def _masks(detections: Mapping[str, torch.Tensor], paste_to: tuple[int, int] | None) -> Iterator[RunLengths | None]:
+    """The masks of detections, one after another; None for each without."""
+    masks = detections.get("masks")
+    if masks is None:
+        return repeat(None, len(detections["scores"]))
+    if paste_to is not None:
+        return pasted_run_lengths(masks, detections["boxes"], paste_to)
+    return (run_lengths(mask[0] > MASK_THRESHOLD) for mask in masks)

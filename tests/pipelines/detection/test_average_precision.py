@@ -14,7 +14,8 @@ from process_group import in_processes
 
 from freqlearn.pipelines.detection.average_precision import MEASURES, NOTHING_TO_FIND, AveragePrecision
 from freqlearn.pipelines.detection.coco import CocoFolder
-from freqlearn.pipelines.detection.results import Result, run_lengths
+from freqlearn.pipelines.detection.results import Result
+from freqlearn.pipelines.detection.run_lengths import run_lengths
 
 pycoco = pytest.importorskip("pycocotools.coco")
 cocoeval = pytest.importorskip("pycocotools.cocoeval")

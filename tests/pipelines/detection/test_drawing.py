@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from freqlearn.pipelines.detection.drawing import Drawn, class_color, draw_detections
-from freqlearn.pipelines.detection.results import run_lengths
+from freqlearn.pipelines.detection.run_lengths import run_lengths
 
 pytest.importorskip("pycocotools")
 

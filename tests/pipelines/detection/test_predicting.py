@@ -20,7 +20,7 @@ from freqlearn.pipelines import cli
 from freqlearn.pipelines.checkpoint import Checkpoint, load_checkpoint
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.predicting import PhotoPrediction, predict
-from freqlearn.pipelines.detection.results import mask_of
+from freqlearn.pipelines.detection.run_lengths import mask_of
 from freqlearn.spec import InputSpec
 
 pytest.importorskip("pycocotools")

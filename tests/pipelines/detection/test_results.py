@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from freqlearn.models.detection import maskrcnn_resnet18_fpn
-from freqlearn.pipelines.detection.results import coco_results, mask_of, results_of_batch
+from freqlearn.pipelines.detection.results import coco_results, results_of_batch
+from freqlearn.pipelines.detection.run_lengths import mask_of
 
 pytest.importorskip("pycocotools")
 
