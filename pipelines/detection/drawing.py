@@ -19,6 +19,10 @@ _MASK_ALPHA = 0.45
 _GOLDEN_RATIO = 0.618034
 _FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")  # Latin, Greek, Cyrillic and more
 
+# Without annotations in torchvision.
+_to_tensor: Any = functional.pil_to_tensor
+_to_picture: Any = functional.to_pil_image
+
 Color = tuple[int, int, int]
 
 
@@ -50,9 +54,9 @@ def draw_detections(photo: Image.Image, objects: Sequence[Drawn]) -> Image.Image
         A picture of the photo's size; a photo whose shorter side is below 320 px is enlarged by a whole number, so that
         text has room.
     """
-    masked = _with_masks(functional.pil_to_tensor(photo), objects)
+    masked = _with_masks(_to_tensor(photo), objects)
     factor = _enlargement(photo.size)
-    picture = functional.to_pil_image(masked)
+    picture: Image.Image = _to_picture(masked)
     if factor > 1:
         picture = picture.resize((photo.width * factor, photo.height * factor), Image.Resampling.BICUBIC)
     short_side = min(picture.size)
@@ -61,8 +65,8 @@ def draw_detections(photo: Image.Image, objects: Sequence[Drawn]) -> Image.Image
     colors = [class_color(entry.label) for entry in reversed(objects)]
     if not boxes:
         return picture
-    tensor = functional.pil_to_tensor(picture)
-    picture = functional.to_pil_image(draw_bounding_boxes(tensor, torch.tensor(boxes), colors=colors, width=line))
+    boxed = draw_bounding_boxes(_to_tensor(picture), torch.tensor(boxes), colors=[*colors], width=line)
+    picture = _to_picture(boxed)
     for entry, box, color in zip(reversed(objects), boxes, colors, strict=True):
         _write(picture, entry.text, box, color, line)
     return picture

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Checkpoint, Header
@@ -144,12 +145,13 @@ def evaluate_detector(
         ImportError: If pycocotools is not installed.
     """
     loaded, model = load_detector(checkpoint)
+    heads: Any = model.roi_heads
     everything = CocoFolder(images, annotations, check_files=on_bad_image == "error")
     folder, held_out = evaluation_folder(loaded.header, everything, first=first)
     evaluator = DetectionEvaluator(
         model,
         folder,
-        masks=_masks_to_measure(model.roi_heads.has_mask(), folder),
+        masks=_masks_to_measure(heads.has_mask(), folder),
         # Classes that the dataset lacks have an id there that it does not know.
         category_ids=[number if number in everything.category_ids else None for number in folder.category_ids],
     )
