@@ -39,7 +39,13 @@ def run(argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path) -> 
 
 
 def run_together(
-    argv: Sequence[str], *, signals: Mapping[Moment, int], stderr: Path, world: int = 2, to_rank: int = 0
+    argv: Sequence[str],
+    *,
+    signals: Mapping[Moment, int],
+    stderr: Path,
+    world: int = 2,
+    to_rank: int = 0,
+    prepare: Callable[[], None] | None = None,
 ) -> list[int]:
     """Run a command in several processes that train together, with the environment that torchrun would give them.
 
@@ -49,6 +55,7 @@ def run_together(
         stderr: File for what they print there.
         world: Number of processes.
         to_rank: Which process gets the signals.
+        prepare: What each process does first; a function of a module that they can import.
 
     Returns:
         Their exit statuses. If one is killed, the others are too, as by torchrun.
@@ -58,7 +65,7 @@ def run_together(
     processes = []
     for rank in range(world):
         environment = {} if world == 1 else _as_of_torchrun(rank, world, port)
-        arguments = (list(argv), dict(signals) if rank == to_rank else {}, stderr, environment)
+        arguments = (list(argv), dict(signals) if rank == to_rank else {}, stderr, environment, prepare)
         processes.append(_CONTEXT.Process(target=_command, args=arguments))
         processes[-1].start()
     deadline = time.monotonic() + 240
@@ -126,7 +133,13 @@ def _as_of_torchrun(rank: int, world: int, port: int) -> dict[str, str]:
     return {name: str(number) for name, number in numbers.items()} | rest
 
 
-def _command(argv: list[str], signals: dict[Moment, int], stderr: Path, environment: dict[str, str]) -> None:
+def _command(
+    argv: list[str],
+    signals: dict[Moment, int],
+    stderr: Path,
+    environment: dict[str, str],
+    prepare: Callable[[], None] | None,
+) -> None:
     os.setpgrp()
     os.environ.update(environment)
     multiprocessing.set_start_method("fork", force=True)  # of loader processes, as where nothing is chosen
@@ -134,6 +147,8 @@ def _command(argv: list[str], signals: dict[Moment, int], stderr: Path, environm
         os.dup2(file.fileno(), 2)
     torch.set_num_threads(1)
     seed_everything(0)
+    if prepare is not None:
+        prepare()
     for moment, number in signals.items():
         _PATCHES[moment[0]](moment[1], number)
     from freqlearn.pipelines.cli import main
