@@ -34,8 +34,9 @@ def begin_with_backbone(detector: FrequencyRCNN, path: Path, *, name: str, norm:
         not_loaded = load_backbone(detector, source)
     except (TypeError, ValueError) as error:
         raise ValueError(f"backbone {path}: {error}") from error
-    left_random = [*not_loaded.missing_keys, *(mismatch.key for mismatch in not_loaded.mismatched_keys)]
-    but_for = f" but for {', '.join(left_random)}, which begin at random" if left_random else ""
+    tensors = [*not_loaded.missing_keys, *(mismatch.key for mismatch in not_loaded.mismatched_keys)]
+    layers = sorted({name.rpartition(".")[0] for name in tensors})
+    but_for = f", but for {', '.join(layers)}, which begin at random" if layers else ""
     _log.info("The weights of %s are those of %s%s", name.split("_")[1], path, but_for)
 
 
