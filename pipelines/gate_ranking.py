@@ -126,7 +126,7 @@ class Gated(Learner):
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """One batch; notes its loss without the penalty, and its channels on."""
-        loss: torch.Tensor = super().training_step(batch, batch_idx)
+        loss = super().training_step(batch, batch_idx)
         self._parts.append(torch.stack([(loss - self.penalty()).detach(), self.gate.channels_on.mean()]))
         return loss
 

@@ -136,6 +136,10 @@ class Learner(L.LightningModule):
         part = batch_idx % self.trainer.accumulate_grad_batches
         torch.manual_seed(derived_seed(self.seed, self.global_step, self.global_rank, part))
 
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """The loss of a batch, () float32; subclasses have it."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
+
     def counted_loss(self, loss: torch.Tensor, *, images: int, **means: torch.Tensor) -> torch.Tensor:
         """The loss of a training batch with its penalty, counted for the epoch and shown in the progress bar.
 

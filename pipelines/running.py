@@ -20,7 +20,7 @@ from freqlearn.pipelines.checkpoint_files import BEST, LAST
 from freqlearn.pipelines.compiling import compile_errors_explained, compile_network
 from freqlearn.pipelines.cores import divided_cores
 from freqlearn.pipelines.data import pointing_to_skip
-from freqlearn.pipelines.datamodule import ImageData
+from freqlearn.pipelines.datamodule import SeededData
 from freqlearn.pipelines.gate_ranking import CollapseGuard
 from freqlearn.pipelines.learner import Learner
 from freqlearn.pipelines.processes import as_one, chosen_world, connect, done_by_first, share_of_batch
@@ -86,7 +86,7 @@ class Task(ABC, Generic[Options]):
         """
 
     @abstractmethod
-    def data(self, spec: InputSpec, *, workers: int, world: int) -> ImageData:
+    def data(self, spec: InputSpec, *, workers: int, world: int) -> SeededData:
         """The files as batches.
 
         Args:

@@ -7,7 +7,7 @@ import torch
 from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.detection.average_precision import NOTHING_TO_FIND, AveragePrecision
 from freqlearn.pipelines.detection.dataset import DetectionBatch
-from freqlearn.pipelines.detection.results import Result, results_of_batch
+from freqlearn.pipelines.detection.results import results_of_batch
 from freqlearn.pipelines.gate_ranking import Gated
 from freqlearn.pipelines.learner import Learner
 
@@ -51,12 +51,11 @@ class Detector(Learner):
         self._measured.reset()
         super().on_validation_epoch_start()
 
-    def validation_step(self, batch: DetectionBatch, batch_idx: int) -> list[Result]:
-        """Collect what is found in a batch; return it as COCO results."""
+    def validation_step(self, batch: DetectionBatch, batch_idx: int) -> None:
+        """Collect what is found in a batch."""
         images, targets = batch
         results = results_of_batch(self.model, images, targets, category_ids=self._measured.folder.category_ids)
         self._measured.update(results, [int(target["image_id"]) for target in targets])
-        return results
 
     def on_validation_epoch_end(self) -> None:
         """Log val/box_AP, val/box_AP50, ... and for masks val/mask_AP, ...; sizes of which there is nothing are not."""

@@ -206,15 +206,11 @@ class DetectOptions(DetectRunOptions):
 
         As a checkpoint carries it: with everything that is decided here by default.
         """
-        from_scratch = self.backbone is None
+        norm, layers = ("group", 5) if self.backbone is None else ("frozen", 3)
         anchor = max(4, round(_USUAL_MIN_ANCHOR * self.min_size / _USUAL_MIN_SIZE))
         return {
-            "norm": self.norm or ("group" if from_scratch else "frozen"),
-            "trainable_layers": self.trainable_layers
-            if self.trainable_layers is not None
-            else 5
-            if from_scratch
-            else 3,
+            "norm": self.norm or norm,
+            "trainable_layers": layers if self.trainable_layers is None else self.trainable_layers,
             "min_anchor": self.min_anchor or anchor,
             "pad": self.pad,
             "gate": self.gate,

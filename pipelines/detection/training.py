@@ -225,7 +225,8 @@ def open_folders(options: DetectOptions) -> tuple[CocoFolder, CocoFolder | None,
     whole = CocoFolder(options.images, options.annotations, check_files=check_files)
     if options.first is not None:
         whole = whole.first(options.first)
-    val, held_out, train = None, None, whole
+    train, val = whole, None
+    held_out: dict[str, str | float | int] | None = None
     if options.val_annotations is not None:
         images = options.images if options.val_images is None else options.val_images
         val = CocoFolder(images, options.val_annotations, check_files=check_files)

@@ -1,5 +1,6 @@
 """Parts of a step, in one process or in several, add up to the step of the whole batch."""
 
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def command(shapes_dir: Path) -> Command:
 
     def make(output: Path, *more: str) -> list[str]:
         data = [f"--images={shapes_dir / 'images'}", f"--annotations={shapes_dir / 'instances.json'}", "--first=8"]
+        # Three: one process validates two of them, the other one.
+        data += [f"--val-annotations={shapes_dir / 'instances.json'}", "--val-first=3", "--min-score=0"]
         small = ["--min-size=64", "--max-size=64", "--augment=none", "--proposals=50", "--rois=8", "--norm=group"]
         length = [
             "--epochs=1",
@@ -36,6 +39,14 @@ def command(shapes_dir: Path) -> Command:
         return ["detect", "train", *data, *small, *length, *fixed, f"--output={output}", *more]
 
     return make
+
+
+def validated(folder: Path) -> dict[str, float]:
+    """What the validation has logged."""
+    with open(folder / "logs" / "version_0" / "metrics.csv", newline="") as file:
+        return {
+            name: float(value) for row in csv.DictReader(file) for name, value in row.items() if value and "AP" in name
+        }
 
 
 @pytest.fixture
@@ -57,6 +68,7 @@ def test_parts_and_processes_make_the_steps_of_one(command: Command, tmp_path: P
     momenta = [state["momentum_buffer"] for state in whole["optimizer_states"][0]["state"].values()]
     assert max(float(momentum.abs().max()) for momentum in momenta) > 0.1, "steps are longer than the tolerance"
     for name in ("parts", "together"):
+        assert validated(tmp_path / name) == pytest.approx(validated(tmp_path / "whole"), abs=1e-3), name
         other = read_state(tmp_path / name)
         for key, value in whole["state_dict"].items():
             # The sums are the same but for their order: float32 has 24 bits, weights are up to 1, steps up to 0.01.

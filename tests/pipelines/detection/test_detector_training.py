@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,6 +119,20 @@ def test_bad_images_are_skipped_and_listed(detect: Detect, shapes_dir: Path, tmp
     assert "000003.jpg" in listed
     with pytest.raises(ValueError, match=r"00000[23]\.jpg: .*--on-bad-image skip"):
         train_detector(replace(options, output=tmp_path / "strict", on_bad_image="error"))
+
+
+def test_images_without_boxes_are_trained_on_if_asked_for(
+    detect: Detect, changed_shapes: Callable[[Callable[[dict[str, Any]], Any]], CocoFolder], tmp_path: Path
+) -> None:
+    def only_the_first_has_boxes(document: dict[str, Any]) -> None:
+        document["annotations"] = [entry for entry in document["annotations"] if entry["image_id"] == 1]
+
+    folder = changed_shapes(only_the_first_has_boxes)
+    common = {"annotations": folder.annotations_json, "val_fraction": 0.0, "epochs": 1, "augment": "none"}
+    assert train_detector(detect(output=tmp_path / "without", batch_size=1, **common)).steps == 1
+    kept = train_detector(detect(output=tmp_path / "with", first=4, batch_size=1, keep_empty=True, **common))
+    assert kept.steps == 4, "three of them on nothing but background"
+    assert all(math.isfinite(value) for value in logged(tmp_path / "with")["train/loss"])
 
 
 def test_averages_of_the_weights_are_saved(detect: Detect, tmp_path: Path) -> None:
