@@ -4,7 +4,7 @@ import copy
 import hashlib
 import os
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,10 @@ class CocoFolder:
                 f"{self.annotations_json}: expected to take the first 1 to {len(self)} images, got {count}"
             )
         return self._subset(np.arange(count))
+
+    def without(self, image_ids: Collection[int]) -> "CocoFolder":
+        """The images with other ids than these; perhaps none."""
+        return self._subset(np.flatnonzero(~np.isin(self._ids, list(image_ids))))
 
     def annotated(self) -> "CocoFolder":
         """The images to train on, as torchvision's detection reference chooses them.

@@ -17,10 +17,12 @@ from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import CocoDataset
 from freqlearn.pipelines.detection.evaluator import DetectionEvaluator
 from freqlearn.pipelines.detection.loading import load_detector, picture_transform
+from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.options import Accelerator, OnBadImage
+from freqlearn.pipelines.partial import digest_of_run
 from freqlearn.pipelines.processes import as_one, chosen_world, connect
-from freqlearn.pipelines.sampling import from_all_processes
+from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 from freqlearn.pipelines.tables import table
 from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
 
@@ -46,7 +48,7 @@ class DetectionEvaluation:
         bytes_per_image: Bytes of the model's input, mean over the images, float32.
         mean_channels: Of a model with a gate: how many channels are on, mean over the images.
         mean_bytes: Bytes of those channels' maps, mean over the images, float32.
-        seconds: Time that it took, from the first file to the last number.
+        seconds: Time that it took, from the first file to the last number; since it was gone on with, if it was.
     """
 
     checkpoint: str
@@ -120,7 +122,9 @@ def evaluate_detector(
 ) -> DetectionEvaluation:
     """Evaluate a detector on a COCO dataset.
 
-    Where several processes evaluate together, each calls this and gets the same result: every image is counted once.
+    With `predictions`, what an interrupted evaluation has found is kept in PREDICTIONS.partial, and the same evaluation
+    goes on from there. Where several processes evaluate together, each calls this and gets the same result: every image
+    is counted once.
     Masks are measured where the detector gives them and every annotation has one.
 
     Args:
@@ -155,28 +159,36 @@ def evaluate_detector(
         # Classes that the dataset lacks have an id there that it does not know.
         category_ids=[number if number in everything.category_ids else None for number in folder.category_ids],
     )
-    dataset = CocoDataset(folder, picture_transform(loaded.header))
+    transform = picture_transform(loaded.header)
     trainer = make_trainer(
         epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
     )
     local, _ = chosen_world(devices, nodes)
     with divided_cores(workers, processes=local) as chosen, quiet_lightning(), as_one(trainer), pointing_to_skip():
         connect(trainer)
-        loader = make_loader(
-            dataset,
-            batch_size=batch_size,
-            shuffle=False,
-            num_workers=chosen,
-            on_error="raise" if on_bad_image == "error" else "skip",
-        )
         begin = time.perf_counter()
-        trainer.validate(evaluator, loader, verbose=False)
-        seconds = time.perf_counter() - begin
-        skipped = dict(pair for found in from_all_processes(loader.bad_images) for pair in found.items())
+        rest = folder
         if predictions is not None:
-            results = evaluator.scores.all_results()
-            if trainer.is_global_zero:
-                atomic.write_text(predictions, json.dumps(results) + "\n")
+            # What tells this evaluation from others, so that only the same one is gone on with.
+            run = digest_of_run([loaded.path], f"evaluation {folder.fingerprint()}")
+            rest = _resumed(evaluator, folder, Unfinished(Path(predictions), run, rank=rank_and_world()[0]))
+        skipped: dict[str, str] = {}
+        if len(rest):
+            loader = make_loader(
+                CocoDataset(rest, transform),
+                batch_size=batch_size,
+                shuffle=False,
+                num_workers=chosen,
+                on_error="raise" if on_bad_image == "error" else "skip",
+            )
+            trainer.validate(evaluator, loader, verbose=False)
+            skipped = dict(pair for found in from_all_processes(loader.bad_images) for pair in found.items())
+        else:
+            evaluator.on_validation_epoch_start()
+            evaluator.on_validation_epoch_end()
+        if predictions is not None:
+            _write_results(evaluator, Path(predictions))
+        seconds = time.perf_counter() - begin
     found = evaluator.found
     if not found.images:
         name, why = next(iter(skipped.items()))
@@ -219,6 +231,27 @@ def evaluation_folder(header: Header, folder: CocoFolder, *, first: int | None =
     if held_out is not None and is_part:
         chosen = chosen.split(float(held_out["fraction"]), seed=int(held_out["seed"]))[1]
     return chosen.relabelled(header.classes), is_part
+
+
+def _resumed(evaluator: DetectionEvaluator, folder: CocoFolder, unfinished: Unfinished) -> CocoFolder:
+    """The images that are not done yet, once an evaluator knows of the others: a collective call."""
+    done = from_all_processes(unfinished.load())[0]
+    unfinished.start()  # after all have looked
+    evaluator.unfinished = unfinished
+    if done:
+        _log.info("Going on after %d of %d images, which are in %s", len(done), len(folder), unfinished.path)
+    if rank_and_world()[0] == 0:
+        evaluator.done = done
+    return folder.without([int(image_id) for image_id in done])
+
+
+def _write_results(evaluator: DetectionEvaluator, path: Path) -> None:
+    """Write what was found in all images: a collective call."""
+    results = evaluator.scores.all_results()
+    if rank_and_world()[0] == 0:
+        atomic.write_text(path, json.dumps(results) + "\n")
+        if evaluator.unfinished is not None:
+            evaluator.unfinished.remove()
 
 
 def _masks_to_measure(gives_masks: bool, folder: CocoFolder) -> bool:

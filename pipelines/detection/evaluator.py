@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import lightning as L
 
@@ -10,6 +11,7 @@ from freqlearn.pipelines.detection.average_precision import AveragePrecision
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import DetectionBatch
 from freqlearn.pipelines.detection.results import results_of_batch
+from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.sampling import from_all_processes
 
 
@@ -40,7 +42,12 @@ class DetectionEvaluator(L.LightningModule):
     found: Found
 
     def __init__(
-        self, model: FrequencyRCNN, folder: CocoFolder, *, masks: bool, category_ids: Sequence[int | None]
+        self,
+        model: FrequencyRCNN,
+        folder: CocoFolder,
+        *,
+        masks: bool,
+        category_ids: Sequence[int | None],
     ) -> None:
         """Evaluate a detector.
 
@@ -54,12 +61,19 @@ class DetectionEvaluator(L.LightningModule):
         self.model = model
         self.scores = AveragePrecision(folder, masks=masks)
         self.category_ids = category_ids
+        self.unfinished: Unfinished | None = None
+        """Keeps what is found in each image, if there is one."""
+        self.done: Mapping[str, Any] = {}
+        """What it has kept before, which counts too."""
         self._inputs: dict[int, tuple[float, float]] = {}  # by image id: bytes, channels on
 
     def on_validation_epoch_start(self) -> None:
-        """Begin with no image."""
+        """Begin with the images that were done before."""
         self.scores.reset()
         self._inputs.clear()
+        for image_id, (results, size, channels) in self.done.items():
+            self.scores.update(results, [int(image_id)])
+            self._inputs[int(image_id)] = size, channels
 
     def validation_step(self, batch: DetectionBatch, batch_idx: int) -> None:
         """Count a batch."""
@@ -69,7 +83,11 @@ class DetectionEvaluator(L.LightningModule):
         gate = self.model.gate
         on = [0.0] * len(image_ids) if gate is None else gate.last_mask.sum(dim=1).tolist()
         for image_id, image, channels in zip(image_ids, batch.images, on, strict=True):
-            self._inputs[image_id] = float(image.numel() * image.element_size()), channels
+            size = float(image.numel() * image.element_size())
+            self._inputs[image_id] = size, channels
+            if self.unfinished is not None:
+                own = [result for result in results if result["image_id"] == image_id]
+                self.unfinished.append(str(image_id), [own, size, channels])
 
     def on_validation_epoch_end(self) -> None:
         """Put together what all processes have found."""

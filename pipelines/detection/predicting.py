@@ -1,35 +1,33 @@
 """`freqlearn detect predict`: what a detector finds in photos, as JSON and drawn on them."""
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from PIL import ExifTags, Image, ImageOps
-from torchvision import tv_tensors
+from PIL import Image
 
 from freqlearn import atomic
-from freqlearn.cores import available_cores
-from freqlearn.detection_presets import DetectionTransform
 from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.checkpoint import Checkpoint
-from freqlearn.pipelines.data import naming_file
 from freqlearn.pipelines.detection.drawing import Drawn, draw_detections
-from freqlearn.pipelines.detection.loading import load_detector, picture_transform
+from freqlearn.pipelines.detection.loading import load_detector
+from freqlearn.pipelines.detection.photos import Photo, PhotoReader
 from freqlearn.pipelines.detection.results import coco_results
+from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.options import Accelerator
+from freqlearn.pipelines.partial import digest_of_run
 from freqlearn.pipelines.prediction import list_files
 from freqlearn.pipelines.trainer import device_of
-from freqlearn.reading import read_bytes, read_dct
-from freqlearn.reading_rgb import ReadRGB
 
 JSON_NAME = "predictions.json"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +77,7 @@ class PhotoPrediction:
         """The file's entry in predictions.json."""
         if self.size_px is None or self.picture is None:
             return {"file": str(self.file), "error": self.error}
-        detections = []
+        detections: list[dict[str, Any]] = []
         for entry in self.objects:
             detection = {
                 "label": entry.label,
@@ -97,6 +95,22 @@ class PhotoPrediction:
             "detections": detections,
         }
 
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any], folder: Path) -> Self:
+        """Inverse of `to_dict`, of a photo that could be read, with its picture in a folder."""
+        objects = (
+            FoundObject(
+                label=found["label"],
+                category_id=found["category_id"],
+                score=found["score"],
+                box=tuple(found["box"]),
+                mask=found.get("mask"),
+            )
+            for found in entry["detections"]
+        )
+        size_px = entry["height"], entry["width"]
+        return cls(file=Path(entry["file"]), size_px=size_px, objects=tuple(objects), picture=folder / entry["picture"])
+
 
 def predict(
     checkpoint: str | Path | Checkpoint,
@@ -111,7 +125,8 @@ def predict(
 ) -> Iterator[PhotoPrediction]:
     """Find objects in photos and draw them. A file that cannot be read gives a PhotoPrediction with an error.
 
-    Each photo's picture is written when it is yielded, predictions.json after the last one.
+    Each photo's picture is written when it is yielded, predictions.json after the last one. What an interrupted call
+    has found is kept in predictions.json.partial, and the same call goes on from there.
 
     Args:
         checkpoint: A file that `freqlearn detect train` wrote, or one loaded already.
@@ -135,69 +150,16 @@ def predict(
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score must be 0 to 1, got {min_score}")
     loaded, model = load_detector(checkpoint)
-    photos = _Photos(loaded, upright=exif_orientation)
     output, given = Path(output), [Path(path) for path in files]
     listed = [path for path in list_files(given) if path in given or output.resolve() not in path.resolve().parents]
+    run = digest_of_run([loaded.path], f"predictions {min_score} {top} {exif_orientation}")
     return _predict(
         _Finder(loaded, model.to(device_of(accelerator)).eval(), min_score=min_score, top=top),
-        photos,
+        PhotoReader(loaded.header, upright=exif_orientation),
         listed,
-        output=output,
         batch_size=batch_size,
+        unfinished=Unfinished(output / JSON_NAME, run),
     )
-
-
-@dataclass(frozen=True)
-class _Photo:
-    """A photo as it is drawn on, and what the detector is given.
-
-    Attributes:
-        photo: Mode RGB.
-        maps: (C, h, w) float32.
-        picture_size: (height, width) of the resized picture that the maps are of, in px.
-    """
-
-    photo: Image.Image
-    maps: torch.Tensor
-    picture_size: tuple[int, int]
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        return self.photo.height, self.photo.width
-
-
-class _Photos:
-    """Reads photos, so that what is drawn on and what the detector is given agree."""
-
-    def __init__(self, checkpoint: Checkpoint, *, upright: bool) -> None:
-        self.rgb = checkpoint.header.spec.kind == "rgb"
-        self.upright = upright
-        self.read = ReadRGB(exif_orientation=upright and self.rgb)
-        # Pixels are turned where they are read.
-        self.transform: DetectionTransform = picture_transform(
-            checkpoint.header, exif_orientation=upright and not self.rgb
-        )
-
-    def __call__(self, path: Path) -> _Photo | str:
-        """A photo, or why it cannot be read."""
-        try:
-            content = read_bytes(path)
-            photo: Image.Image = self.read(content)
-            source: Any = photo
-            stored = photo.height, photo.width
-            if not self.rgb:
-                source = read_dct(content)
-                stored = source.size_px
-                if self.upright:
-                    # What our reader says: Pillow takes an orientation from other places too.
-                    photo.getexif()[ExifTags.Base.Orientation] = source.orientation
-                    photo = ImageOps.exif_transpose(photo)
-            boxes = tv_tensors.BoundingBoxes(torch.zeros(0, 4), format="XYXY", canvas_size=stored)
-            maps, target = self.transform(source, {"boxes": boxes})
-        except (ValueError, OSError) as error:
-            return naming_file(path, error)
-        height, width = target["boxes"].canvas_size
-        return _Photo(photo, maps, (int(height), int(width)))
 
 
 class _Finder:
@@ -210,7 +172,7 @@ class _Finder:
         self.category_ids = [int(number) for number in checkpoint.header.training.get("category_ids", labels)]
 
     @torch.inference_mode()
-    def __call__(self, photos: Sequence[_Photo]) -> list[tuple[FoundObject, ...]]:
+    def __call__(self, photos: Sequence[Photo]) -> list[tuple[FoundObject, ...]]:
         """What is found in each photo."""
         if not photos:
             return []
@@ -252,43 +214,44 @@ def _only(model: FrequencyRCNN, *, above: float, most: int | None) -> Iterator[N
 
 
 def _predict(
-    find: _Finder, read: _Photos, files: Sequence[Path], *, output: Path, batch_size: int
+    find: _Finder, read: PhotoReader, files: Sequence[Path], *, batch_size: int, unfinished: Unfinished
 ) -> Iterator[PhotoPrediction]:
-    output.mkdir(parents=True, exist_ok=True)
+    folder = unfinished.output.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    done = unfinished.load()
+    unfinished.start()
+    pictures = [folder / name for name in _picture_names(files)]
+    keys = [digest_of_run([path], picture.name) for path, picture in zip(files, pictures, strict=True)]
+    waits = [key not in done or not picture.is_file() for key, picture in zip(keys, pictures, strict=True)]
+    if not all(waits):
+        _log.info("Going on after %d of %d photos, as %s has them", waits.count(False), len(files), unfinished.path)
+    fresh = _found(find, read, list(compress(files, waits)), batch_size)
     entries: list[str] = []
-    names = iter(_picture_names(files))
-    for group in _read_ahead(read, files, batch_size):
-        found = iter(find([photo for _, photo in group if isinstance(photo, _Photo)]))
-        for path, photo in group:
-            name = next(names)
+    for path, picture, key, wait in zip(files, pictures, keys, waits, strict=True):
+        if not wait:
+            prediction = PhotoPrediction.from_dict(done[key], folder)
+        else:
+            photo, objects = next(fresh)
             if isinstance(photo, str):
                 prediction = PhotoPrediction(file=path, error=photo)
             else:
-                objects, picture = next(found), output / name
                 _draw(photo.photo, objects, find.classes, picture)
                 prediction = PhotoPrediction(file=path, size_px=photo.size_px, objects=objects, picture=picture)
-            entries.append(json.dumps(prediction.to_dict()))
-            yield prediction
-    atomic.write_text(output / JSON_NAME, "[\n" + ",\n".join(entries) + "\n]\n")
+                unfinished.append(key, prediction.to_dict())
+        entries.append(json.dumps(prediction.to_dict()))
+        yield prediction
+    atomic.write_text(unfinished.output, "[\n" + ",\n".join(entries) + "\n]\n")
+    unfinished.remove()
 
 
-def _read_ahead(
-    read: Callable[[Path], _Photo | str], files: Sequence[Path], size: int
-) -> Iterator[list[tuple[Path, _Photo | str]]]:
-    """Files in groups, each with what `read` makes of it, while those that follow are being read."""
-    with ThreadPoolExecutor(available_cores()) as pool:
-        futures: deque[Future[_Photo | str]] = deque()
-        waiting = iter(files)
-        try:
-            for first in range(0, len(files), size):
-                futures += [
-                    pool.submit(read, path) for path in islice(waiting, size + available_cores() - len(futures))
-                ]
-                group = files[first : first + size]
-                yield [(path, futures.popleft().result()) for path in group]
-        finally:
-            for future in futures:
-                future.cancel()
+def _found(
+    find: _Finder, read: PhotoReader, files: Sequence[Path], batch_size: int
+) -> Iterator[tuple[Photo | str, tuple[FoundObject, ...]]]:
+    """What each file gives, and what is found there."""
+    for group in read.ahead(files, batch_size):
+        found = iter(find([photo for photo in group if isinstance(photo, Photo)]))
+        for photo in group:
+            yield photo, next(found) if isinstance(photo, Photo) else ()
 
 
 def _draw(photo: Image.Image, objects: Sequence[FoundObject], classes: Sequence[str], path: Path) -> None:

@@ -22,6 +22,7 @@ from freqlearn.pipelines.checkpoint import Checkpoint, CheckpointError, load_che
 from freqlearn.pipelines.detection.average_precision import MEASURES
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.evaluating import DetectionEvaluation, evaluate_detector
+from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.training import TrainResult
 from freqlearn.spec import InputSpec
 
@@ -178,13 +179,16 @@ def test_what_a_gate_leaves_on(with_masks: Checkpoint, shapes: CocoFolder) -> No
 
 
 def test_two_processes_find_the_same(with_masks: Checkpoint, own_truth: CocoFolder, tmp_path: Path) -> None:
-    alone = json.loads(evaluated(with_masks, own_truth, first=3).to_json())
-    together = in_processes(
-        tmp_path / "processes", lambda: json.loads(evaluated(with_masks, own_truth, first=3).to_json())
-    )
+    def found(name: str) -> Any:
+        return json.loads(evaluated(with_masks, own_truth, first=3, predictions=tmp_path / name).to_json())
+
+    alone = found("alone.json")
+    together = in_processes(tmp_path / "processes", lambda: found("together.json"))
     for result in (alone, *together):
         assert result.pop("seconds") > 0
     assert together == [alone, alone]
+    assert (tmp_path / "together.json").read_text() == (tmp_path / "alone.json").read_text()
+    assert list(tmp_path.glob("*.partial*")) == []
 
 
 def test_only_the_part_that_was_held_out(shapes: CocoFolder, tmp_path: Path) -> None:
@@ -265,6 +269,38 @@ def test_what_cannot_be_read(with_boxes: Checkpoint, shapes: CocoFolder, tmp_pat
     (images / shapes.path(0).name).write_bytes(b"no picture")
     with pytest.raises(ValueError, match="none of 3 images could be read"):
         evaluate_detector(with_boxes, images, shapes.annotations_json, on_bad_image="skip", **options)
+
+
+def test_an_interrupted_evaluation_is_gone_on_with(
+    with_masks: Checkpoint,
+    own_truth: CocoFolder,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in own_truth.paths():
+        (images / path.name).write_bytes(path.read_bytes())
+    last = images / own_truth.path(2).name
+    whole = last.read_bytes()
+    last.write_bytes(whole[:300])
+    options = {**QUIET, "first": 3, "predictions": tmp_path / "found.json"}
+    with pytest.raises(ValueError, match=last.name):
+        evaluate_detector(with_masks, images, own_truth.annotations_json, **options)
+    assert not (tmp_path / "found.json").exists()
+    last.write_bytes(whole)
+    caplog.set_level("INFO", "freqlearn")
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "remove", lambda self: None)  # as if it were killed just before
+        result = evaluate_detector(with_masks, images, own_truth.annotations_json, **options)
+    assert "Going on after 2 of 3 images" in caplog.text
+    expected = evaluated(with_masks, own_truth, first=3, predictions=tmp_path / "expected.json")
+    again = evaluate_detector(with_masks, images, own_truth.annotations_json, **options)
+    assert "Going on after 3 of 3 images" in caplog.text
+    assert replace(result, seconds=0) == replace(expected, seconds=0) == replace(again, seconds=0)
+    assert (tmp_path / "found.json").read_text() == (tmp_path / "expected.json").read_text()
+    assert [path.name for path in tmp_path.glob("*.partial*")] == []
 
 
 def test_a_classifier_is_no_detector(trained: TrainResult, shapes: CocoFolder) -> None:

@@ -186,6 +186,35 @@ def test_names_and_folders(detector: Checkpoint, shapes: CocoFolder, tmp_path: P
     assert own.error is None, "unless asked for"
 
 
+def test_an_interrupted_call_is_gone_on_with(
+    detector: Checkpoint, shapes: CocoFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files, out = [*shapes.paths()[:2], shapes.path(0)], tmp_path / "out"  # one of them twice
+    expected = predictions(detector, *files, output=tmp_path / "whole", top=2)
+    options: dict[str, Any] = {"output": out, "min_score": 0.0, "accelerator": "cpu"}
+    running = predict(detector, files, top=2, **options)
+    first = [next(running), next(running)]
+    running.close()
+    assert {path.name for path in out.iterdir()} == {
+        "predictions.json.partial", *(f"{path.stem}.png" for path in files)
+    }  # fmt: skip
+    with open(out / "predictions.json.partial", "a") as file:
+        file.write('{"run": "cut off')
+    caplog.set_level("INFO", "freqlearn")
+    found = predictions(detector, *files, output=out, top=2)
+    assert "Going on after 2 of 3 photos" in caplog.text
+    assert [entry.objects for entry in found] == [entry.objects for entry in expected]
+    assert found[:2] == first
+    assert (out / "predictions.json").read_text() == (tmp_path / "whole" / "predictions.json").read_text()
+    assert not (out / "predictions.json.partial").exists()
+    running = predict(detector, files, top=2, **options)
+    next(running)
+    running.close()
+    (more,) = predictions(detector, files[0], output=out, top=3)
+    assert "of another run" in caplog.text
+    assert len(more.objects) == 3
+
+
 def test_mistakes(detector: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="top and batch_size must be at least 1, got 0 and 1"):
         predictions(detector, tmp_path / "a.jpg", output=tmp_path, top=0)
