@@ -2,12 +2,10 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models.detection import FasterRCNN
-from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RegionProposalNetwork
 
 from freqlearn.models import FrequencyGate
 from freqlearn.models.detection.rcnn import px_per_cell
@@ -43,7 +41,7 @@ class DetectorCost:
 
 
 def detector_cost(
-    detector: FasterRCNN,
+    detector: nn.Module,
     spec: InputSpec,
     *,
     picture_px: tuple[int, int] = PICTURE_PX,
@@ -99,13 +97,16 @@ class OnePicture(nn.Module):
         detections: Objects that get a mask; by default as many as the detector lets through.
     """
 
-    def __init__(self, detector: FasterRCNN, *, proposals: int | None = None, detections: int | None = None) -> None:
+    # torchvision's, which is not annotated.
+    backbone: Any
+    rpn: Any
+    roi_heads: Any
+
+    def __init__(self, detector: nn.Module, *, proposals: int | None = None, detections: int | None = None) -> None:
         super().__init__()
         gate = getattr(detector, "gate", None)
         self.gate = gate if isinstance(gate, FrequencyGate) else None
-        self.backbone = detector.backbone
-        self.rpn: RegionProposalNetwork = detector.rpn
-        self.roi_heads: RoIHeads = detector.roi_heads
+        self.backbone, self.rpn, self.roi_heads = detector.backbone, detector.rpn, detector.roi_heads
         self.proposals = self.rpn._post_nms_top_n["testing"] if proposals is None else proposals
         self.detections = self.roi_heads.detections_per_img if detections is None else detections
 
