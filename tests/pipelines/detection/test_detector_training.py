@@ -130,8 +130,13 @@ def test_images_without_boxes_are_trained_on_if_asked_for(
     folder = changed_shapes(only_the_first_has_boxes)
     common = {"annotations": folder.annotations_json, "val_fraction": 0.0, "epochs": 1, "augment": "none"}
     assert train_detector(detect(output=tmp_path / "without", batch_size=1, **common)).steps == 1
-    kept = train_detector(detect(output=tmp_path / "with", first=4, batch_size=1, keep_empty=True, **common))
+    options = detect(
+        output=tmp_path / "with", first=4, batch_size=1, keep_empty=True, model="maskrcnn_resnet18_fpn", **common
+    )
+    gradients = _Gradients()
+    kept = train_detector(options, callbacks=[gradients])
     assert kept.steps == 4, "three of them on nothing but background"
+    assert not gradients.missing, "of several processes, all wait for the gradient of every weight"
     assert all(math.isfinite(value) for value in logged(tmp_path / "with")["train/loss"])
 
 
@@ -161,3 +166,14 @@ class _Rates(Callback):
 
     def on_train_start(self, trainer: object, pl_module: object) -> None:
         self.groups = {group["initial_lr"] for opt in trainer.optimizers for group in opt.param_groups}  # type: ignore[attr-defined]
+
+
+class _Gradients(Callback):
+    """Notes weights that a step gives no gradient."""
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+
+    def on_before_optimizer_step(self, trainer: object, pl_module: torch.nn.Module, optimizer: object) -> None:
+        trained = {name: weight for name, weight in pl_module.named_parameters() if weight.requires_grad}
+        self.missing |= {name for name, weight in trained.items() if weight.grad is None}
