@@ -59,7 +59,8 @@ def evaluate(
         nodes: Machines that evaluate together, where something other than torchrun starts them.
         on_bad_image: What to do with a file that cannot be used: stop with an error that names it, or skip it and list
             it.
-        predictions: JSON file to write all detections to, as COCO's result files have them.
+        predictions: JSON file to write all detections to, as COCO's result files have them. What an interrupted
+            evaluation has found is kept beside it, and the same command goes on from there.
         per_category: Also print the average precision of every category.
         json: Print one JSON object instead of text.
         progress: Show a progress bar.
@@ -102,7 +103,7 @@ def predict(
     """Find objects in image files, and draw them: boxes, masks, labels and scores.
 
     Writes predictions.json, and for each file a picture NAME.png, to the output folder. A file that cannot be read is
-    reported, the others are predicted all the same, and the exit status is 1.
+    reported, the others are predicted all the same, and the exit status is 1. Interrupted, the same command goes on.
 
     Args:
         checkpoint: A file that `freqlearn detect train` wrote.
