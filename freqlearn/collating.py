@@ -5,11 +5,10 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
 from torch.utils.data import default_collate
 
 from freqlearn.plan import Plan
-from freqlearn.transforms.targets import carry_out, is_target
+from freqlearn.transforms.targets import carry_out_within
 
 Key = int | str
 
@@ -51,9 +50,7 @@ class Samples:
             ValueError: If they belong to a picture of another size.
         """
         if self._nested:
-            self._items[index] = tree_map(
-                lambda leaf: carry_out(plan, leaf) if is_target(leaf) else leaf, self._items[index]
-            )
+            self._items[index] = carry_out_within(plan, self._items[index])
 
     def collated(self, images: torch.Tensor, origins: Sequence[int]) -> Any:
         """The batch.

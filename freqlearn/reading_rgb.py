@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 from torch import nn
-from torch.utils._pytree import tree_map
 
 from freqlearn import pixels, sources
 from freqlearn.errors import naming
 from freqlearn.image import DCTImage
 from freqlearn.plan import Plan
-from freqlearn.transforms.targets import carry_out, is_target
+from freqlearn.transforms.targets import carry_out_within
 
 
 class ReadRGB(nn.Module):
@@ -33,8 +32,7 @@ class ReadRGB(nn.Module):
         image, plan = self._read(source)
         if not others:
             return image
-        turned = tree_map(lambda leaf: carry_out(plan, leaf) if is_target(leaf) else leaf, others)
-        return image, *turned
+        return image, *carry_out_within(plan, others)
 
     def _read(self, source: Any) -> tuple[Image.Image, Plan]:
         """The picture, and what was done to it."""

@@ -7,6 +7,7 @@ boxes and key points to float32 rounding, of masks to the pixel.
 from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
+from torch.utils._pytree import tree_map
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
@@ -55,6 +56,19 @@ def carry_out(plan: Plan, value: Target) -> Target:
         carried = _resized(carried, geometry.scaled_px, plan.resized_turned)
     carried = _turned(_window(carried, geometry), plan.turned)
     return cast(Target, carried)
+
+
+def carry_out_within(plan: Plan, sample: Any) -> Any:
+    """Do so to all boxes, masks and key points in nested lists, tuples and dicts; everything else stays as it is.
+
+    Args:
+        plan: as in `carry_out`.
+        sample: what they are in.
+
+    Raises:
+        ValueError: as `carry_out`.
+    """
+    return tree_map(lambda leaf: carry_out(plan, leaf) if is_target(leaf) else leaf, sample)
 
 
 def _resized(value: _Value, size_px: tuple[int, int], turned: _Turned) -> _Value:
