@@ -124,7 +124,7 @@ class FrequencyRCNN(GeneralizedRCNN):
         sizes = resolve_picture_sizes(images, image_sizes, self.px_per_cell)
         outputs = sizes if output_sizes is None else as_sizes(output_sizes, len(images), "output_sizes")
         if self.training:
-            check_targets(targets, sizes, self.px_per_cell, masks=self.predicts_masks)
+            check_targets(targets, sizes, self.px_per_cell, classes=self.num_classes, masks=self.predicts_masks)
         maps = self._gated(images, sizes)
         result: Any = super().forward(maps, None if targets is None else list(targets))
         return result if self.training else self.transform.scale(result, sizes, outputs, paste_masks)
@@ -133,6 +133,12 @@ class FrequencyRCNN(GeneralizedRCNN):
     def predicts_masks(self) -> bool:
         """Whether detections have masks."""
         return bool(self.roi_heads.has_mask())  # type: ignore[no-untyped-call]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that a region is one of, with the background."""
+        predictor: Any = self.roi_heads.box_predictor
+        return int(predictor.cls_score.out_features)
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Let torch compile, when they are used first, the parts that do most of the work: the backbone and the heads.

@@ -96,17 +96,22 @@ def as_sizes(sizes: Sequence[Sequence[int]], count: int, name: str) -> list[Size
     return [_as_size(size, f"{name}[{position}]") for position, size in enumerate(sizes)]
 
 
-def check_targets(targets: Sequence[Target] | None, sizes: Sequence[Size], px_per_cell: int, *, masks: bool) -> None:
+def check_targets(
+    targets: Sequence[Target] | None, sizes: Sequence[Size], px_per_cell: int, *, classes: int, masks: bool
+) -> None:
     """Refuse targets that a detector cannot be trained on; what they may hold besides is left to torchvision.
 
     Args:
         targets: A dict per picture with boxes (K, 4) in picture pixels, labels (K,), and masks (K, height, width).
         sizes: (height, width) of the pictures.
         px_per_cell: Picture pixels per cell of the maps.
+        classes: Number of classes, with the background.
         masks: Whether masks are needed.
 
     Raises:
-        ValueError: If they are missing, not as many as pictures, lack something, or are of other sizes.
+        ValueError: If they are missing, not as many as pictures, lack something, are of other sizes, or have values
+            that torchvision would train on without a word: boxes that are nowhere in the picture, labels of no class,
+            masks of other values than 0 and 1.
     """
     if targets is None:
         raise ValueError("expected targets in training mode, got none; call eval() first to get detections")
@@ -114,6 +119,8 @@ def check_targets(targets: Sequence[Target] | None, sizes: Sequence[Size], px_pe
         raise ValueError(f"expected targets for {len(sizes)} pictures, got {len(targets)}")
     for position, (target, size) in enumerate(zip(targets, sizes, strict=True)):
         _check_target(target, size, px_per_cell, masks, f"targets[{position}]")
+        if len(target["boxes"]):
+            _check_values(target, size, classes, masks, f"targets[{position}]")
 
 
 def _check_target(target: Target, size: Size, px_per_cell: int, masks: bool, name: str) -> None:
@@ -136,6 +143,26 @@ def _check_target(target: Target, size: Size, px_per_cell: int, masks: bool, nam
             f"expected masks ({len(boxes)}, {size[0]}, {size[1]}) in {name}, as many as boxes and of the resized "
             f"picture's size, got {tuple(target['masks'].shape)}; give image_sizes= for pictures that end within a cell"
         )
+
+
+def _check_values(target: Target, size: Size, classes: int, masks: bool, name: str) -> None:
+    boxes, labels = target["boxes"].as_subclass(Tensor), target["labels"].as_subclass(Tensor)
+    height, width = size
+    left, top, right, bottom = boxes.unbind(dim=1)
+    # NaN is not within anything.
+    inside = (left < width) & (top < height) & (right > 0) & (bottom > 0) & boxes.isfinite().all(dim=1)
+    if not inside.all():
+        raise ValueError(
+            f"expected the boxes of {name} in pixels of the resized picture, of {height}x{width} (height x width), got "
+            f"{boxes[~inside][0].tolist()}"
+        )
+    if ((labels < 1) | (labels >= classes)).any():
+        raise ValueError(
+            f"expected labels of 1 to {classes - 1} in {name} (0 is the background), got them from {labels.min()} to "
+            f"{labels.max()}"
+        )
+    if masks and target["masks"].max() > 1:
+        raise ValueError(f"expected masks of 0 and 1 in {name}, got values up to {target['masks'].max()}")
 
 
 def _as_size(size: Sequence[int], name: str) -> Size:

@@ -94,8 +94,17 @@ def test_image_sizes_of_pixels():
             changed(boxes=BoundingBoxes(targets()[0]["boxes"], format="XYXY", canvas_size=(430, 630))),
             r"boxes of targets\[0\] in pixels of the resized picture, of 43x63 .*got them for 430x630",
         ),
+        (changed(boxes=torch.tensor([[3.0, 4, 30, 40], [70, 10, 90, 42]])), r"of 43x63 .*got \[70\.0, 10\.0, 90\.0"),
+        (changed(boxes=torch.tensor([[3.0, 4, 30, 40], [20, 10, torch.nan, 42]])), r"got \[20\.0, 10\.0, nan, 42\.0"),
+        (changed(boxes=torch.tensor([[3.0, 4, torch.inf, 40], [20, 10, 62, 42]])), r"got \[3\.0, 4\.0, inf, 40\.0"),
+        (changed(labels=torch.tensor([0, 1])), r"labels of 1 to 4 in targets\[0\] \(0 is the back.*from 0 to 1"),
+        (changed(labels=torch.tensor([5, 1])), r"labels of 1 to 4 in targets\[0\].*from 1 to 5"),
+        (changed(masks=255 * targets()[0]["masks"]), r"masks of 0 and 1 in targets\[0\], got values up to 255"),
     ],
-    ids=["none", "number", "boxes", "masks", "box shape", "labels", "mask size", "pixels of the stored photo"],
+    ids=[
+        *("none", "number", "boxes", "masks", "box shape", "labels", "mask size", "pixels of the stored photo"),
+        *("outside", "NaN", "infinite", "background", "no class", "mask values"),
+    ],
 )
 def test_targets(model, truth, message):
     with pytest.raises(ValueError, match=message):
