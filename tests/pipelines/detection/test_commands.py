@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from freqlearn.pipelines.checkpoint import read_header
 from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.detection.training import DetectionTraining
 from freqlearn.pipelines.training import TrainResult
@@ -92,10 +93,14 @@ def test_predict(
 
 
 def test_profile(trained_detector: DetectionTraining, capsys: pytest.CaptureFixture[str]) -> None:
+    header = read_header(trained_detector.checkpoint)
+    height, width = header.training["min_size"], header.training["max_size"]
+    regions = f"{header.arguments['proposals']} proposals, {header.arguments['detections']} masks, 3 classes"
     assert main(["profile", str(trained_detector.checkpoint), "--depth", "1"]) == 0
     text = capsys.readouterr().out
     assert "maskrcnn_resnet18_fpn" in text
-    assert "on DCT-24, 48x64 px, 100 proposals, 100 masks, 3 classes; input 24x16x16" in text
+    padded = "x".join(str(-(-side // 32) * 32 // 4) for side in (height, width))
+    assert f"on DCT-24, {height}x{width} px, {regions}; input 24x{padded}" in text
     assert main(["profile", str(trained_detector.checkpoint), "--depth", "1", "--shape", "100x64"]) == 0
     assert "; input 24x32x16" in capsys.readouterr().out
     assert main(["profile", str(trained_detector.checkpoint), "--gate"]) == 2
