@@ -5,20 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freqlearn.pipelines.checkpoint import Checkpoint, check_classes, load_classifier
-from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.evaluator import Evaluator
 from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
-from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.options import Accelerator, OnBadImage
-from freqlearn.pipelines.processes import as_one, chosen_world, connect
 from freqlearn.pipelines.run_data import LabelledFiles
-from freqlearn.pipelines.sampling import from_all_processes
 from freqlearn.pipelines.shards import open_shards
 from freqlearn.pipelines.shards.listing import are_shards
-from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
+from freqlearn.pipelines.validating import validating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,21 +90,11 @@ def evaluate(
     loaded = load_classifier(checkpoint)
     folder, held_out = evaluation_files(loaded, data)
     evaluator = Evaluator(loaded)
-    trainer = make_trainer(
-        epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
-    )
-    local, _ = chosen_world(devices, nodes)
-    with divided_cores(workers, processes=local) as chosen, quiet_lightning(), as_one(trainer), pointing_to_skip():
-        connect(trainer)
-        loader = make_loader(
-            labelled_dataset(folder, eval_transform(loaded.header.spec)),
-            batch_size=batch_size,
-            shuffle=False,
-            num_workers=chosen,
-            on_error="raise" if on_bad_image == "error" else "skip",
-        )
-        trainer.validate(evaluator, loader, verbose=False)
-        skipped = dict(pair for found in from_all_processes(loader.bad_images) for pair in found.items())
+    with validating(
+        workers=workers, accelerator=accelerator, devices=devices, nodes=nodes, progress=progress
+    ) as validation:
+        dataset = labelled_dataset(folder, eval_transform(loaded.header.spec))
+        skipped = validation.run(evaluator, dataset, batch_size=batch_size, on_bad_image=on_bad_image)
     found = evaluator.found
     if not found.images:
         name, why = next(iter(skipped.items()))

@@ -17,10 +17,11 @@ from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.measuring import Measurement, Work, measure_lists
 from freqlearn.pipelines.networks import usual_resize_px
 from freqlearn.pipelines.options import OnBadImage
-from freqlearn.pipelines.partial import PartialFile, digest_of_run
+from freqlearn.pipelines.partial import PartialFile
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 from freqlearn.pipelines.stats_lists import Lists, list_sources
+from freqlearn.pipelines.unfinished import digest_of_run
 from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Deviation
 

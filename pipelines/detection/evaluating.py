@@ -10,21 +10,16 @@ from typing import Any
 
 from freqlearn import atomic
 from freqlearn.pipelines.checkpoint import Checkpoint, Header
-from freqlearn.pipelines.cores import divided_cores
-from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.detection.average_precision import MEASURES, NOTHING_TO_FIND
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import CocoDataset
 from freqlearn.pipelines.detection.evaluator import DetectionEvaluator
 from freqlearn.pipelines.detection.loading import load_detector, picture_transform
-from freqlearn.pipelines.detection.unfinished import Unfinished
-from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.options import Accelerator, OnBadImage
-from freqlearn.pipelines.partial import digest_of_run
-from freqlearn.pipelines.processes import as_one, chosen_world, connect
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 from freqlearn.pipelines.tables import table
-from freqlearn.pipelines.trainer import make_trainer, quiet_lightning
+from freqlearn.pipelines.unfinished import Unfinished, digest_of_run
+from freqlearn.pipelines.validating import validating
 
 _log = logging.getLogger(__name__)
 
@@ -160,12 +155,9 @@ def evaluate_detector(
         category_ids=[number if number in everything.category_ids else None for number in folder.category_ids],
     )
     transform = picture_transform(loaded.header)
-    trainer = make_trainer(
-        epochs=1, accelerator=accelerator, devices=devices, nodes=nodes, precision="32-true", progress=progress
-    )
-    local, _ = chosen_world(devices, nodes)
-    with divided_cores(workers, processes=local) as chosen, quiet_lightning(), as_one(trainer), pointing_to_skip():
-        connect(trainer)
+    with validating(
+        workers=workers, accelerator=accelerator, devices=devices, nodes=nodes, progress=progress
+    ) as validation:
         begin = time.perf_counter()
         rest = folder
         if predictions is not None:
@@ -174,15 +166,8 @@ def evaluate_detector(
             rest = _resumed(evaluator, folder, Unfinished(Path(predictions), run, rank=rank_and_world()[0]))
         skipped: dict[str, str] = {}
         if len(rest):
-            loader = make_loader(
-                CocoDataset(rest, transform),
-                batch_size=batch_size,
-                shuffle=False,
-                num_workers=chosen,
-                on_error="raise" if on_bad_image == "error" else "skip",
-            )
-            trainer.validate(evaluator, loader, verbose=False)
-            skipped = dict(pair for found in from_all_processes(loader.bad_images) for pair in found.items())
+            dataset = CocoDataset(rest, transform)
+            skipped = validation.run(evaluator, dataset, batch_size=batch_size, on_bad_image=on_bad_image)
         else:
             evaluator.on_validation_epoch_start()
             evaluator.on_validation_epoch_end()

@@ -11,8 +11,8 @@ from freqlearn.pipelines.detection.average_precision import AveragePrecision
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import DetectionBatch
 from freqlearn.pipelines.detection.results import results_of_batch
-from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.sampling import from_all_processes
+from freqlearn.pipelines.unfinished import Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)

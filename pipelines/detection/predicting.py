@@ -19,11 +19,10 @@ from freqlearn.pipelines.detection.drawing import Drawn, draw_detections
 from freqlearn.pipelines.detection.loading import load_detector
 from freqlearn.pipelines.detection.photos import Photo, PhotoReader
 from freqlearn.pipelines.detection.results import coco_results
-from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.options import Accelerator
-from freqlearn.pipelines.partial import digest_of_run
 from freqlearn.pipelines.prediction import list_files
 from freqlearn.pipelines.trainer import device_of
+from freqlearn.pipelines.unfinished import Unfinished, digest_of_run
 
 JSON_NAME = "predictions.json"
 

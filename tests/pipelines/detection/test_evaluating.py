@@ -22,8 +22,8 @@ from freqlearn.pipelines.checkpoint import Checkpoint, CheckpointError, load_che
 from freqlearn.pipelines.detection.average_precision import MEASURES
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.evaluating import DetectionEvaluation, evaluate_detector
-from freqlearn.pipelines.detection.unfinished import Unfinished
 from freqlearn.pipelines.training import TrainResult
+from freqlearn.pipelines.unfinished import Unfinished
 from freqlearn.spec import InputSpec
 
 mask_tools = pytest.importorskip("pycocotools.mask")
