@@ -185,6 +185,8 @@ def check_classes(header: Header, classes: Sequence[str], where: str | Path) -> 
 
 def read_data(path: Path) -> dict[str, Any]:
     """Read the whole content of a checkpoint; errors as for `load_checkpoint`, but for the description."""
+    if path.is_dir():
+        raise CheckpointError(f"{path}: expected a checkpoint file, such as {path / 'best.ckpt'}; this is a folder")
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file")
     try:

@@ -51,11 +51,11 @@ class CocoFolder:
         """
         self.images_dir, self.annotations_json = Path(images_dir), Path(annotations_json)
         if not self.images_dir.is_dir():
-            raise ValueError(
-                f"{self.images_dir}: no such folder; expected the one with the images of {annotations_json}"
-            )
+            got = "a file" if self.images_dir.exists() else "no such folder"
+            raise ValueError(f"{self.images_dir}: {got}; expected the folder with the images of {annotations_json}")
         if not self.annotations_json.is_file():
-            raise ValueError(f"{self.annotations_json}: no such file; expected COCO annotations as JSON")
+            got = "a folder" if self.annotations_json.is_dir() else "no such file"
+            raise ValueError(f"{self.annotations_json}: {got}; expected COCO annotations, a JSON file")
         content = self.annotations_json.read_bytes()
         entries = read_entries(self.annotations_json, content)
         self._source = hashlib.blake2b(content, digest_size=16).digest()
@@ -204,9 +204,10 @@ class CocoFolder:
             used = {entry["category_id"] for index in range(len(self)) for entry in self.annotations(index)}
             unknown = [name for name in unknown if known[name] in used]
         if unknown:
+            what, are, them = ("category", "is", "it") if len(unknown) == 1 else ("categories", "are", "them")
             raise ValueError(
-                f"{self.annotations_json}: category {_listed(unknown)} is not among the {len(classes)} known classes "
-                f"({_listed(classes)}); rename or remove it"
+                f"{self.annotations_json}: {what} {_listed(unknown)} {are} not among the {len(classes)} known classes "
+                f"({_listed(classes)}); rename or remove {them}"
             )
         lowest = min(0, *self.category_ids)
         result = copy.copy(self)

@@ -61,6 +61,11 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes | None, message:
     assert str(path) in str(caught.value)
 
 
+def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"expected a checkpoint file, such as .*best\.ckpt; this is a folder"):
+        load_checkpoint(tmp_path)
+
+
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])
 def test_truncated_checkpoint_is_refused(trained: TrainResult, tmp_path: Path, kept: float) -> None:
     whole = trained.checkpoint.read_bytes()

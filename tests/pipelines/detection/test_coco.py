@@ -116,6 +116,8 @@ def test_relabelled(shapes, changed_shapes):
     assert shapes.category_ids == (1, 3, 4)
     with pytest.raises(ValueError, match=r"category 'triangle' is not among the 2 known classes \('ellipse', 'rect"):
         shapes.relabelled(("ellipse", "rectangle"))
+    with pytest.raises(ValueError, match=r"categories 'ellipse', 'triangle' are not among .*; rename or remove them"):
+        shapes.relabelled(("rectangle",))
     unused = changed_shapes(lambda d: d["categories"].append({"id": 9, "name": "star"}))
     assert unused.relabelled(shapes.classes).category_ids == shapes.category_ids
 
@@ -237,12 +239,15 @@ def test_what_is_no_coco_json(tmp_path, content, message):
 
 
 def test_missing_folder_or_file(shapes_dir, tmp_path):
-    with pytest.raises(
-        ValueError, match=r"nowhere: no such folder; expected the one with the images of .*instances\.json"
-    ):
-        CocoFolder(tmp_path / "nowhere", shapes_dir / "instances.json")
-    with pytest.raises(ValueError, match=r"nowhere\.json: no such file; expected COCO annotations as JSON"):
-        CocoFolder(shapes_dir / "images", tmp_path / "nowhere.json")
+    images, annotations = shapes_dir / "images", shapes_dir / "instances.json"
+    with pytest.raises(ValueError, match=r"nowhere: no such folder; expected the folder with .*instances\.json"):
+        CocoFolder(tmp_path / "nowhere", annotations)
+    with pytest.raises(ValueError, match=r"instances\.json: a file; expected the folder with the images of"):
+        CocoFolder(annotations, annotations)
+    with pytest.raises(ValueError, match=r"nowhere\.json: no such file; expected COCO annotations, a JSON file"):
+        CocoFolder(images, tmp_path / "nowhere.json")
+    with pytest.raises(ValueError, match=r"images: a folder; expected COCO annotations, a JSON file"):
+        CocoFolder(images, images)
 
 
 def test_file_names_may_have_folders(shapes_dir, tmp_path):
