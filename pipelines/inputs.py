@@ -17,6 +17,7 @@ from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
 from freqlearn.pipelines.run_data import LabelledFiles
+from freqlearn.pipelines.shared_options import InputOptions
 from freqlearn.pipelines.standardising import standardised
 from freqlearn.pipelines.stats_lists import sources_of
 from freqlearn.spec import InputSpec
@@ -33,9 +34,7 @@ def choose_spec(options: TrainOptions) -> InputSpec:
     given = read_spec(options.spec) if options.spec is not None else None
     if options.input == "rgb" or (given is not None and given.kind == "rgb"):
         return _rgb_spec(options, given)
-    channels = read_channels(str(options.channels), top=options.top) if options.channels is not None else None
-    if channels is None and options.top is not None:
-        raise ValueError("top needs channels: the importance file whose first channels to take")
+    channels = chosen_channels(options)
     if given is not None:
         spec = given if channels is None else given.select(channels)
         if (options.size_px or spec.size_px, options.resize_px or spec.resize_px) != (spec.size_px, spec.resize_px):
@@ -46,6 +45,19 @@ def choose_spec(options: TrainOptions) -> InputSpec:
         return spec
     size_px, resize_px = _sizes(options, "dct")
     return InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
+
+
+def chosen_channels(options: InputOptions) -> ChannelSet | None:
+    """The frequency channels that the options ask for; None where they leave the choice to a spec.
+
+    Raises:
+        ValueError: If they name something that means no channels.
+    """
+    if options.channels is not None:
+        return read_channels(str(options.channels), top=options.top)
+    if options.top is not None:
+        raise ValueError("top needs channels: the importance file whose first channels to take")
+    return None
 
 
 def measured_spec(
@@ -73,16 +85,13 @@ def measured_spec(
         The same spec with mean and std, and everything measured.
 
     Raises:
-        ValueError: If a file cannot be read, or none can.
+        ValueError: If a file cannot be read, or none can; or the spec is of kind "rgb".
     """
-    if spec.channels is None:
-        raise ValueError("only frequency channels are measured; the spec is of kind rgb")
     sample = train.sample(images, seed=seed)
-    transform = eval_transform(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
     return standardised(
         spec,
         sources_of(sample),
-        transform,
+        eval_transform,
         files=len(sample),
         of=len(train),
         constant=constant,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from freqlearn.pipelines.shared_options import (
     ABOUT_THE_RUN,
     Accelerator,
+    InputOptions,
     OnBadImage,
     OptimizerName,
     Precision,
@@ -140,39 +141,23 @@ class RunOptions(SharedOptions, PictureOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(RunOptions):
+class TrainOptions(InputOptions, RunOptions):
     """What to train, on what, and how.
 
     Attributes:
-        input: Frequency channels (dct) or pixels (rgb).
-        channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
-            JSON file (an importance or a channel set). By default those of the spec, or 24.
-        top: Take the K most important channels of the importance file given as channels.
-        gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
         stage2_stride: Stride of a ResNet's second stage; 1 is DCTNet's released network, at 3.4 times the cost.
         loader: What loads the images of class folders: our own decoder (native); NVIDIA DALI, which decodes to RGB, on
             a GPU where there is one, and crops other boxes (dali); or our decoder in DALI's processes (dali-native).
     """
 
-    input: Literal["dct", "rgb"] = "dct"
-    channels: str | int | None = None
-    top: int | None = None
-    gate: bool = False
     stage2_stride: Literal[1, 2] = 2
     loader: Loader = "native"
 
     def __post_init__(self) -> None:
-        if self.channels is not None:  # YAML reads 24 as a number
-            object.__setattr__(self, "channels", str(self.channels))
         super().__post_init__()
-        if self.top is not None and self.top < 1:
-            raise ValueError(f"top must be at least 1, got {self.top}")
-        if self.input == "rgb" and (self.channels is not None or self.top is not None):
-            raise ValueError("rgb input has no frequency channels; leave out channels and top")
+        self.check_input(std_floor=self.std_floor)
         if self.input == "rgb" and self.octave_input:
             raise ValueError("rgb input has no frequency channels to split; leave out octave_input")
-        if self.input == "rgb" and (self.gate or self.std_floor is not None):
-            raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
         if self.loader != "native" and self.on_bad_image != "error":
             raise ValueError(f"loader {self.loader} cannot skip bad images; use loader native, or on_bad_image error")
         if self.loader != "native" and self.train_shards is not None:

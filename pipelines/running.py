@@ -136,6 +136,9 @@ class Outcome:
     images: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.checkpoint}: {self.steps} {'step' if self.steps == 1 else 'steps'}"
+
 
 def run(make: Callable[[Options], Task[Options]], options: Options, *, callbacks: Sequence[Callback] = ()) -> Outcome:
     """Carry a training through.

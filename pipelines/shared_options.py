@@ -173,3 +173,36 @@ class SharedOptions:
     def plain(self) -> dict[str, Any]:
         """The options as JSON types, in order; the class accepts them again."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """What a trained network is given, be it a classifier or a detector.
+
+    Attributes:
+        input: Frequency channels (dct) or pixels (rgb).
+        channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
+            JSON file (an importance or a channel set). By default those of the spec, or 24.
+        top: Take the K most important channels of the importance file given as channels.
+        gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
+    """
+
+    input: Literal["dct", "rgb"] = "dct"
+    channels: str | int | None = None
+    top: int | None = None
+    gate: bool = False
+
+    def check_input(self, *, std_floor: float | None) -> None:
+        """Refuse options of frequency channels beside pixels; note channels as text.
+
+        Raises:
+            ValueError: If they contradict each other.
+        """
+        if self.channels is not None:  # YAML reads 24 as a number
+            object.__setattr__(self, "channels", str(self.channels))
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"top must be at least 1, got {self.top}")
+        if self.input == "rgb" and (self.channels is not None or self.top is not None):
+            raise ValueError("rgb input has no frequency channels; leave out channels and top")
+        if self.input == "rgb" and (self.gate or std_floor is not None):
+            raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")

@@ -1,7 +1,7 @@
 """Mean and standard deviation for a spec, measured on training files through a given geometry."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from freqlearn.pipelines.bad_images import list_bad_images
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def standardised(
     spec: InputSpec,
     sample: Iterable[Source],
-    transform: Transform,
+    geometry: Callable[[InputSpec], Transform],
     *,
     files: int,
     of: int,
@@ -30,7 +30,8 @@ def standardised(
     Args:
         spec: Channels and sizes; of kind "dct".
         sample: The files to measure on.
-        transform: Encoded file -> (C, h, w), dequantised.
+        geometry: Makes the transform that the model's inputs go through, encoded file -> (C, h, w), of a spec; it is
+            given one without mean and std.
         files: How many the sample has.
         of: How many it was chosen from.
         constant: What to do with a channel that never varies; see `ChannelStatistics.to_spec`.
@@ -41,12 +42,13 @@ def standardised(
         The same spec with mean and std, and everything measured.
 
     Raises:
-        ValueError: If a file cannot be read, or none can.
+        ValueError: If a file cannot be read, or none can; or the spec is of kind "rgb".
     """
     if spec.channels is None:
         raise ValueError("only frequency channels are measured; the spec is of kind rgb")
     _log.info("Measuring mean and standard deviation of %s on %d training files", spec.channels, files)
     measurement = Measurement(ChannelStatistics(len(spec.channels)))
+    transform = geometry(InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px))
     # Each measurement contains the one before; the last is of all files.
     for measurement in measure(sample, transform, measurement, on_bad_image=on_bad_image):  # noqa: B007, B020
         pass

@@ -24,7 +24,7 @@ from freqlearn.pipelines.networks import build_network, check_instance_norm
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import share_of_batch
 from freqlearn.pipelines.run_data import open_run_data
-from freqlearn.pipelines.running import Task, run
+from freqlearn.pipelines.running import Outcome, Task, run
 from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.starting import FREE_ON_RESUME
 from freqlearn.spec import InputSpec
@@ -37,30 +37,16 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What came of a training.
+class TrainResult(Outcome):
+    """What came of a training of a classifier."""
 
-    Attributes:
-        checkpoint: The checkpoint to use: the best on the validation files, or the last if there are none.
-        accuracy: Its share of validation files classified correctly; None without validation.
-        spec: What the model is given.
-        classes: Class names.
-        steps: Optimizer steps of the whole run.
-        images: Training images that this call has gone through (a resumed run: since resuming).
-        seconds: Time that took, validation and checkpoints included.
-    """
-
-    checkpoint: Path
-    accuracy: float | None
-    spec: InputSpec
-    classes: tuple[str, ...]
-    steps: int
-    images: int
-    seconds: float
+    @property
+    def accuracy(self) -> float | None:
+        """Share of validation files that the checkpoint classifies correctly; None without validation."""
+        return self.score
 
     def __str__(self) -> str:
-        accuracy = "" if self.accuracy is None else f", validation accuracy {self.accuracy:.2%}"
-        return f"{self.checkpoint}: {self.steps} {'step' if self.steps == 1 else 'steps'}{accuracy}"
+        return super().__str__() + ("" if self.accuracy is None else f", validation accuracy {self.accuracy:.2%}")
 
 
 def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> TrainResult:
@@ -78,16 +64,7 @@ def train(options: TrainOptions, *, callbacks: Sequence[Callback] = ()) -> Train
         FailedElsewhere: In a process other than the first, if the first one could not begin.
         KeyboardInterrupt: On Ctrl-C, after the state was saved; the message says how to go on.
     """
-    outcome = run(_Classification, options, callbacks=callbacks)
-    return TrainResult(
-        checkpoint=outcome.checkpoint,
-        accuracy=outcome.score,
-        spec=outcome.spec,
-        classes=outcome.classes,
-        steps=outcome.steps,
-        images=outcome.images,
-        seconds=outcome.seconds,
-    )
+    return TrainResult(**vars(run(_Classification, options, callbacks=callbacks)))
 
 
 class _Classification(Task[TrainOptions]):

@@ -6,7 +6,7 @@ from freqlearn import presets
 from freqlearn.channels import ChannelSet
 from freqlearn.detection_presets import DetectionTransform
 from freqlearn.pipelines.detection.options import DetectOptions
-from freqlearn.pipelines.inputs import read_channels, read_spec
+from freqlearn.pipelines.inputs import chosen_channels, read_spec
 from freqlearn.spec import InputSpec
 
 
@@ -21,9 +21,7 @@ def choose_detection_spec(options: DetectOptions) -> InputSpec:
         raise ValueError(f"{options.spec}: a spec of kind {given.kind}, but input is {options.input}; leave out spec")
     if options.input == "rgb":
         return replace(given or InputSpec.preset("imagenet-rgb"), size_px=options.size_px, resize_px=None)
-    channels = read_channels(options.channels, top=options.top) if options.channels is not None else None  # type: ignore[arg-type]
-    if channels is None and options.top is not None:
-        raise ValueError("top needs channels: the importance file whose first channels to take")
+    channels = chosen_channels(options)
     if given is None:
         spec = InputSpec.unstandardised(channels or ChannelSet.square(24), options.size_px)
     else:

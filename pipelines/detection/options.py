@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from freqlearn.pipelines.shared_options import SharedOptions
+from freqlearn.pipelines.shared_options import InputOptions, SharedOptions
 
 DetectorName = Literal[
     "fasterrcnn_resnet18_fpn",
@@ -170,31 +170,12 @@ class DetectRunOptions(SharedOptions, SceneOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectOptions(DetectRunOptions):
-    """What detector to train, on what, and how.
-
-    Attributes:
-        input: Frequency channels (dct) or pixels (rgb).
-        channels: Frequency channels: 24, 32, 48 or 64 (DCTNet's sets), 192 or all, a list such as 0-15,64,128, or a
-            JSON file (an importance or a channel set). By default those of the spec, or 24.
-        top: Take the K most important channels of the importance file given as channels.
-        gate: Put a gate in front of the network that switches channels off for each image: a dynamic model.
-    """
-
-    input: Literal["dct", "rgb"] = "dct"
-    channels: str | int | None = None
-    top: int | None = None
-    gate: bool = False
+class DetectOptions(InputOptions, DetectRunOptions):
+    """What detector to train, on what, and how."""
 
     def __post_init__(self) -> None:
-        if self.channels is not None:  # YAML reads 24 as a number
-            object.__setattr__(self, "channels", str(self.channels))
         super().__post_init__()
-        self._check_count("top")
-        if self.input == "rgb" and (self.channels is not None or self.top is not None):
-            raise ValueError("rgb input has no frequency channels; leave out channels and top")
-        if self.input == "rgb" and (self.gate or self.std_floor is not None):
-            raise ValueError("gate and std_floor are for frequency channels; leave them out with rgb input")
+        self.check_input(std_floor=self.std_floor)
 
     @property
     def size_px(self) -> int:

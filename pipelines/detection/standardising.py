@@ -6,6 +6,8 @@ import torch
 from torchvision import tv_tensors
 
 from freqlearn import presets
+from freqlearn.detection_presets import DetectionTransform
+from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.dataset import stored_size
 from freqlearn.pipelines.options import OnBadImage
@@ -47,28 +49,27 @@ def measured_detection_spec(
         The same spec with mean and std, and everything measured.
 
     Raises:
-        ValueError: If a file cannot be read, or none can; or the spec is of kind rgb.
+        ValueError: If a file cannot be read, or none can; or the spec is of kind "rgb".
     """
-    if spec.channels is None:
-        raise ValueError("only frequency channels are measured; the spec is of kind rgb")
-    plain = InputSpec.unstandardised(spec.channels, spec.size_px, spec.resize_px)
-    transform = presets.detection_eval(plain, min_size=min_size, max_size=max_size)
-
-    def whole_blocks(source: bytes) -> torch.Tensor:
-        boxes = tv_tensors.BoundingBoxes(torch.zeros(0, 4), format="XYXY", canvas_size=stored_size(source))
-        maps, target = transform(source, {"boxes": boxes})
-        height, width = target["boxes"].canvas_size
-        # Of a picture that is smaller than a block, the one there is.
-        return maps[:, : max(1, height // _BLOCK_PX), : max(1, width // _BLOCK_PX)]
-
     sample = train.sample(images, seed=seed)
     return standardised(
         spec,
         sample.paths(),
-        whole_blocks,
+        lambda plain: _whole_blocks(presets.detection_eval(plain, min_size=min_size, max_size=max_size)),
         files=len(sample),
         of=len(train),
         constant=constant,
         on_bad_image=on_bad_image,
         output=output,
     )
+
+
+def _whole_blocks(transform: DetectionTransform) -> Transform:
+    def read(source: bytes) -> torch.Tensor:
+        boxes = tv_tensors.BoundingBoxes(torch.zeros(0, 4), format="XYXY", canvas_size=stored_size(source))
+        maps, target = transform(source, {"boxes": boxes})
+        height, width = target["boxes"].canvas_size
+        # Of a picture that is smaller than a block, the one there is.
+        return maps[:, : max(1, height // _BLOCK_PX), : max(1, width // _BLOCK_PX)]
+
+    return read

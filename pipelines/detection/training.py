@@ -22,7 +22,7 @@ from freqlearn.pipelines.detection.options import DetectOptions
 from freqlearn.pipelines.detection.schedule import DetectionSchedule
 from freqlearn.pipelines.detection.standardising import measured_detection_spec
 from freqlearn.pipelines.processes import share_of_batch
-from freqlearn.pipelines.running import Task, run
+from freqlearn.pipelines.running import Outcome, Task, run
 from freqlearn.pipelines.starting import FREE_ON_RESUME
 from freqlearn.spec import InputSpec
 
@@ -30,33 +30,23 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionTraining:
-    """What came of a training.
+class DetectionTraining(Outcome):
+    """What came of a training of a detector.
 
     Attributes:
-        checkpoint: The checkpoint to use: the best on the validation images, or the last if there are none.
-        average_precision: Its AP there, from 0 to 1: of masks if it finds any, else of boxes; None without validation.
         masks: Whether it finds masks.
-        spec: What the model is given.
-        classes: Class names.
-        steps: Optimizer steps of the whole run.
-        images: Training images that this call has gone through (a resumed run: since resuming).
-        seconds: Time that took, validation and checkpoints included.
     """
 
-    checkpoint: Path
-    average_precision: float | None
     masks: bool
-    spec: InputSpec
-    classes: tuple[str, ...]
-    steps: int
-    images: int
-    seconds: float
+
+    @property
+    def average_precision(self) -> float | None:
+        """AP of the checkpoint, 0 to 1: of masks if it finds any, else of boxes; None without validation."""
+        return self.score
 
     def __str__(self) -> str:
         kind = "mask" if self.masks else "box"
-        score = "" if self.average_precision is None else f", validation {kind} AP {self.average_precision:.3f}"
-        return f"{self.checkpoint}: {self.steps} {'step' if self.steps == 1 else 'steps'}{score}"
+        return super().__str__() + ("" if self.score is None else f", validation {kind} AP {self.score:.3f}")
 
 
 def train_detector(options: DetectOptions, *, callbacks: Sequence[Callback] = ()) -> DetectionTraining:
@@ -75,17 +65,7 @@ def train_detector(options: DetectOptions, *, callbacks: Sequence[Callback] = ()
         FailedElsewhere: In a process other than the first, if the first one could not begin.
         KeyboardInterrupt: On Ctrl-C, after the state was saved; the message says how to go on.
     """
-    outcome = run(_Detection, options, callbacks=callbacks)
-    return DetectionTraining(
-        checkpoint=outcome.checkpoint,
-        average_precision=outcome.score,
-        masks=options.masks,
-        spec=outcome.spec,
-        classes=outcome.classes,
-        steps=outcome.steps,
-        images=outcome.images,
-        seconds=outcome.seconds,
-    )
+    return DetectionTraining(**vars(run(_Detection, options, callbacks=callbacks)), masks=options.masks)
 
 
 class _Detection(Task[DetectOptions]):
