@@ -100,6 +100,10 @@ class FrequencyRCNN(GeneralizedRCNN):
     ) -> dict[str, Tensor] | list[Detection]:
         """Return the losses in training mode, and what is found in the pictures in evaluation mode.
 
+        In evaluation, what is found in a picture does not depend on what else is in the batch: only pictures that are
+        padded to the same size anyway are computed together. Padding for a larger one would count in the statistics of
+        GroupNorm, say, and the convolutions next to it would see something else than the end of the maps.
+
         Args:
             images: Standardised maps (C, h, w) of each picture; sizes may differ.
             targets: In training, for each picture: ``boxes`` (K, 4) float, XYXY in picture pixels, ``labels`` (K,)
@@ -126,8 +130,15 @@ class FrequencyRCNN(GeneralizedRCNN):
         if self.training:
             check_targets(targets, sizes, self.px_per_cell, classes=self.num_classes, masks=self.predicts_masks)
         maps = self._gated(images, sizes)
-        result: Any = super().forward(maps, None if targets is None else list(targets))
-        return result if self.training else self.transform.scale(result, sizes, outputs, paste_masks)
+        if self.training:
+            losses: Any = super().forward(maps, list(targets or ()))
+            return losses
+        found: list[Detection] = [{} for _ in images]
+        for together in self.transform.padded_alike(images):
+            part: Any = super().forward(maps.select(together))
+            for position, detection in zip(together, part, strict=True):
+                found[position] = detection
+        return self.transform.scale(found, sizes, outputs, paste_masks)
 
     @property
     def predicts_masks(self) -> bool:

@@ -30,6 +30,11 @@ class SizedMaps(list[Tensor]):
         self.picture_sizes = picture_sizes
         self.padding = padding
 
+    def select(self, positions: Sequence[int]) -> "SizedMaps":
+        """Some of the pictures."""
+        sizes = [self.picture_sizes[position] for position in positions]
+        return SizedMaps([self[position] for position in positions], sizes, self.padding[list(positions)])
+
 
 def check_images(images: Sequence[Tensor], in_channels: int) -> None:
     """Refuse anything but one or more stacks of maps.

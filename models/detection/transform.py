@@ -57,6 +57,14 @@ class MapsTransform(GeneralizedRCNNTransform):
             batch.tensors[position, :, :h, w:] = values[:, None, None]
         return batch, targets
 
+    def padded_alike(self, images: Sequence[Tensor]) -> list[list[int]]:
+        """Group pictures, by their positions, that are padded to the same size when each is a batch of its own."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for position, image in enumerate(images):
+            padded = tuple(-(-side // self.size_divisible) for side in image.shape[-2:])
+            groups.setdefault(padded, []).append(position)
+        return list(groups.values())
+
     def padding_like(self, images: Sequence[Tensor]) -> Tensor:
         """Return the padding of each picture, (N, C) of the maps' dtype and device."""
         return images[0].new_tensor(self.padding).expand(len(images), -1)

@@ -89,13 +89,15 @@ def test_losses_and_gradients_are_torchvisions():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("pictures", [[(43, 75), (63, 43)], [(61, 62)]], ids=["a batch of two sizes", "one picture"])
+# The taller one first: torchvision infers the regions' scale from the first picture, wrongly from one of 43 px.
+@pytest.mark.parametrize("pictures", [[(63, 43), (43, 75)], [(61, 62)]], ids=["a batch of two sizes", "one picture"])
 def test_pixels_give_torchvisions_detections(pictures):
     theirs = theirs_on_pixels(MaskRCNN, "resnet18", min(min(size) for size in pictures))
     ours = detector("maskrcnn_resnet18_fpn", spec=RGB, min_anchor=32)
     ours.load_state_dict(theirs.state_dict())
     pixels = maps(pictures, channels=3, px_per_cell=1)
-    assert_same(ours(pixels), theirs(pixels))
+    # One by one, as torchvision pads all to one size, which changes its answers a little: see test_companions.py.
+    assert_same(ours(pixels), [theirs([picture])[0] for picture in pixels])
 
 
 @pytest.mark.parametrize("name", ["fasterrcnn_resnet18_fpn", "maskrcnn_resnet50_fpn", "fasterrcnn_resnet101_fpn"])
