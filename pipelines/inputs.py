@@ -17,7 +17,6 @@ from freqlearn.pipelines.importance import JSON_NAME, Importance
 from freqlearn.pipelines.networks import default_size_px, usual_resize_px
 from freqlearn.pipelines.options import Augment, OnBadImage, TrainOptions
 from freqlearn.pipelines.run_data import LabelledFiles
-from freqlearn.pipelines.shared_options import InputOptions
 from freqlearn.pipelines.standardising import standardised
 from freqlearn.pipelines.stats_lists import sources_of
 from freqlearn.spec import InputSpec
@@ -34,7 +33,7 @@ def choose_spec(options: TrainOptions) -> InputSpec:
     given = read_spec(options.spec) if options.spec is not None else None
     if options.input == "rgb" or (given is not None and given.kind == "rgb"):
         return _rgb_spec(options, given)
-    channels = chosen_channels(options)
+    channels = chosen_channels(options.channels, options.top)
     if given is not None:
         spec = given if channels is None else given.select(channels)
         if (options.size_px or spec.size_px, options.resize_px or spec.resize_px) != (spec.size_px, spec.resize_px):
@@ -47,15 +46,19 @@ def choose_spec(options: TrainOptions) -> InputSpec:
     return InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
 
 
-def chosen_channels(options: InputOptions) -> ChannelSet | None:
-    """The frequency channels that the options ask for; None where they leave the choice to a spec.
+def chosen_channels(channels: str | int | None, top: int | None) -> ChannelSet | None:
+    """The frequency channels that two options ask for; None where they leave the choice to a spec.
+
+    Args:
+        channels: As `read_channels` takes them, or a number of them.
+        top: How many channels to take of an importance.
 
     Raises:
-        ValueError: If they name something that means no channels.
+        ValueError: If they mean no channels.
     """
-    if options.channels is not None:
-        return read_channels(str(options.channels), top=options.top)
-    if options.top is not None:
+    if channels is not None:
+        return read_channels(str(channels), top=top)
+    if top is not None:
         raise ValueError("top needs channels: the importance file whose first channels to take")
     return None
 

@@ -21,7 +21,7 @@ def choose_detection_spec(options: DetectOptions) -> InputSpec:
         raise ValueError(f"{options.spec}: a spec of kind {given.kind}, but input is {options.input}; leave out spec")
     if options.input == "rgb":
         return replace(given or InputSpec.preset("imagenet-rgb"), size_px=options.size_px, resize_px=None)
-    channels = chosen_channels(options)
+    channels = chosen_channels(options.channels, options.top)
     if given is None:
         spec = InputSpec.unstandardised(channels or ChannelSet.square(24), options.size_px)
     else:

@@ -9,7 +9,7 @@ from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.checkpoint import Header
 from freqlearn.pipelines.detection.costs import PICTURE_PX, OnePicture, maps_shape
 from freqlearn.pipelines.detection.networks import build_detector
-from freqlearn.pipelines.inputs import read_channels, read_spec
+from freqlearn.pipelines.inputs import chosen_channels, read_spec
 from freqlearn.pipelines.profile_options import ModelChoice
 from freqlearn.spec import InputSpec
 
@@ -30,7 +30,7 @@ def detector_spec(choice: ModelChoice) -> InputSpec:
     """
     if choice.input == "rgb":
         return InputSpec.preset("imagenet-rgb")
-    channels = None if choice.channels is None else read_channels(str(choice.channels), top=choice.top)
+    channels = chosen_channels(choice.channels, choice.top)
     if choice.spec is None:
         return InputSpec.unstandardised(channels or ChannelSet.square(24), 2 * PICTURE_PX[0])
     given = read_spec(choice.spec)

@@ -139,6 +139,7 @@ def test_subjects(choice: ModelChoice, like: tuple[str, tuple[int, ...]]) -> Non
         ("oct_resnet50 --width-mult 2", "width_mult is not for oct_resnet50"),
         ("retinanet_resnet50_fpn", "depends on its pictures"),
         ("maskrcnn_resnet18_fpn --shape 3x60x90", "as height x width, 800x1333; got '3x60x90'"),
+        ("maskrcnn_resnet18_fpn --top 5", "top needs channels"),
         ("maskrcnn_resnet18_fpn --size-px 64", "size_px is not for maskrcnn_resnet18_fpn"),
         ("raft_small", "depends on its pictures"),
         ("alexnet --shape 3x", "expected the shape of one image as 3x224x224, got '3x'"),
