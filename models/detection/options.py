@@ -1,5 +1,6 @@
 """The options of torchvision's detectors that a detector on finished maps has too."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -27,6 +28,20 @@ class RCNNOptions(TypedDict, total=False):
     bbox_reg_weights: tuple[float, float, float, float] | None
 
 
+# What torchvision's constructors have and these have not, and what to do instead.
+_INSTEAD = {
+    **dict.fromkeys(
+        ("min_size", "max_size", "image_mean", "image_std"),
+        "it takes pictures that are resized and standardised, see freqlearn.presets.detection_train",
+    ),
+    **dict.fromkeys(
+        ("weights", "weights_backbone", "pretrained", "pretrained_backbone"),
+        "weights are random at first; freqlearn.models.detection.load_backbone gives the ResNet those of a classifier",
+    ),
+    "trainable_backbone_layers": "trainable_layers says how many layers of the ResNet are trained",
+}
+
+
 def check_rcnn_options(options: Mapping[str, Any]) -> None:
     """Refuse other names: torchvision's detectors swallow what they do not know, a misspelt option too.
 
@@ -35,10 +50,9 @@ def check_rcnn_options(options: Mapping[str, Any]) -> None:
     """
     known = RCNNOptions.__annotations__
     for name in options:
-        if name in ("min_size", "max_size", "image_mean", "image_std"):
-            raise TypeError(
-                f"{name} is no option of a detector here: it takes pictures that are resized and standardised, "
-                "see freqlearn.presets.detection_train"
-            )
+        if name in _INSTEAD:
+            raise TypeError(f"{name} is no option of a detector here: {_INSTEAD[name]}")
         if name not in known:
-            raise TypeError(f"unknown option {name!r} of a detector; known are {', '.join(known)}")
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"of torchvision's it takes {', '.join(known)}"
+            raise TypeError(f"unknown option {name!r} of a detector; {hint}")

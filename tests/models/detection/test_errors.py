@@ -116,14 +116,24 @@ def test_targets(model, truth, message):
     [
         ({}, ValueError, "in_channels= .* or spec= .* got neither"),
         ({"spec": RGB, "in_channels": 24}, ValueError, "in_channels of 3, or none, with a spec of kind rgb, got 24"),
-        ({"in_channels": 24, "rpn_pre_nms_top_n_trian": 5}, TypeError, "unknown option 'rpn_pre_nms_top_n_trian'"),
+        (
+            {"in_channels": 24, "rpn_pre_nms_top_n_trian": 5},
+            TypeError,
+            "did you mean rpn_pre_nms_top_n_train",
+        ),
         ({"in_channels": 24, "min_size": 800}, TypeError, "min_size is no option .*presets.detection_train"),
+        ({"in_channels": 24, "weights": "DEFAULT"}, TypeError, "weights is no option .*detection.load_backbone"),
+        (
+            {"in_channels": 24, "trainable_backbone_layers": 3},
+            TypeError,
+            "no option .*: trainable_layers says",
+        ),
         ({"in_channels": 24, "box_roi_pool": None}, TypeError, "unknown option 'box_roi_pool'"),
         ({"in_channels": 24, "min_anchor": 0}, ValueError, "min_anchor of at least 1 px, got 0"),
         ({"in_channels": 24, "num_classes": 1}, ValueError, "num_classes of at least 2, .* got 1"),
         ({"spec": RGB, "pad": "white"}, ValueError, '"mean" or "black", got \'white\''),
     ],
-    ids=["no input", "channels", "misspelt", "size", "pool", "anchor", "classes", "pad"],
+    ids=["no input", "channels", "misspelt", "size", "weights", "layers", "pool", "anchor", "classes", "pad"],
 )
 def test_options(options, error, message):
     with torch.device("meta"), pytest.raises(error, match=message):
