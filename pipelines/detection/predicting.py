@@ -141,7 +141,7 @@ def predict(
 
     Raises:
         CheckpointError: If the checkpoint cannot be used, or is of a classifier.
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or all photos lie in the output folder.
         ImportError: If pycocotools is not installed.
     """
     if batch_size < 1 or (top is not None and top < 1):
@@ -151,6 +151,8 @@ def predict(
     loaded, model = load_detector(checkpoint)
     output, given = Path(output), [Path(path) for path in files]
     listed = [path for path in list_files(given) if path in given or output.resolve() not in path.resolve().parents]
+    if given and not listed:
+        raise ValueError(f"{output}: all photos lie in the output folder itself; give another output")
     run = digest_of_run([loaded.path], f"predictions {min_score} {top} {exif_orientation}")
     return _predict(
         _Finder(loaded, model.to(device_of(accelerator)).eval(), min_score=min_score, top=top),
@@ -219,7 +221,7 @@ def _predict(
     folder.mkdir(parents=True, exist_ok=True)
     done = unfinished.load()
     unfinished.start()
-    pictures = [folder / name for name in _picture_names(files)]
+    pictures = [folder / name for name in _picture_names(files, folder)]
     keys = [digest_of_run([path], picture.name) for path, picture in zip(files, pictures, strict=True)]
     waits = [key not in done or not picture.is_file() for key, picture in zip(keys, pictures, strict=True)]
     if not all(waits):
@@ -262,9 +264,12 @@ def _draw(photo: Image.Image, objects: Sequence[FoundObject], classes: Sequence[
     atomic.write_file(path, lambda file: picture.save(file, "PNG"))
 
 
-def _picture_names(files: Sequence[Path]) -> list[str]:
-    """NAME.png of each file; of several with the same name the second is NAME-2.png, and so on."""
-    taken: set[str] = set()
+def _picture_names(files: Sequence[Path], folder: Path) -> list[str]:
+    """NAME.png of each file; of several with the same name the second is NAME-2.png, and so on.
+
+    None is that of one of the files which lies in the folder: photos are never written over.
+    """
+    taken = {path.name.casefold() for path in files if path.parent.resolve() == folder.resolve()}
     names = []
     for path in files:
         number, name = 1, f"{path.stem}.png"

@@ -184,6 +184,7 @@ def test_names_and_folders(detector: Checkpoint, shapes: CocoFolder, tmp_path: P
     assert [prediction.file for prediction in again] == [prediction.file for prediction in first], "no own pictures"
     (own,) = predictions(detector, tmp_path / "out" / "1.png", output=tmp_path / "out", min_score=1.0)
     assert own.error is None, "unless asked for"
+    assert own.picture == tmp_path / "out" / "1-2.png", "and what was asked for is not written over"
 
 
 def test_an_interrupted_call_is_gone_on_with(
@@ -222,3 +223,6 @@ def test_mistakes(detector: Checkpoint, tmp_path: Path) -> None:
         predictions(detector, tmp_path / "a.jpg", output=tmp_path, min_score=50)
     with pytest.raises(ValueError, match="found none"):
         predictions(detector, tmp_path, output=tmp_path / "out")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="all photos lie in the output folder itself; give another output"):
+        predictions(detector, tmp_path, output=tmp_path)
