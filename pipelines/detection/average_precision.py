@@ -46,7 +46,7 @@ class AveragePrecision:
         if masks and (annotation := folder.without_mask()) is not None:
             raise ValueError(
                 f"{folder.annotations_json}: expected a segmentation of every annotation, to measure masks; "
-                f"annotation {annotation} has none"
+                f"annotation {annotation} has none; for boxes alone choose a network without masks, as Faster R-CNN"
             )
         self.folder = folder
         self.kinds: tuple[Kind, ...] = ("box", "mask") if masks else ("box",)

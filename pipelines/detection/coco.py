@@ -175,7 +175,9 @@ class CocoFolder:
         if not 0 < fraction < 1:
             raise ValueError(f"the held-out fraction must be above 0 and below 1, got {fraction}")
         if len(self) < 2:
-            raise ValueError(f"{self.annotations_json}: expected two images or more to hold some out, got one")
+            raise ValueError(
+                f"{self.annotations_json}: expected two images or more to hold some out, got one; hold out none"
+            )
         count = min(len(self) - 1, max(1, round(fraction * len(self))))
         order = np.array(by_hash([bytes(name) for name in self._files], seed))
         return self._subset(np.sort(order[count:])), self._subset(np.sort(order[:count]))
