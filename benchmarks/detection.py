@@ -10,6 +10,7 @@ is finished goes into docs/detection.md and docs/results/detection.json.
 """
 
 import argparse
+import csv
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ from freqlearn.pipelines.detection.training import train_detector
 PHOTOS = 8
 MIN_SIZE, MAX_SIZE = 240, 320
 INPUTS: dict[str, dict[str, Any]] = {"dct24": {"channels": "24"}, "rgb": {"input": "rgb"}}
+_TITLES = {"dct24": "DCT-24", "rgb": "RGB"}
 
 WANTED = {"boxes": 0.7, "masks": 0.6}
 """AP50 that a detector must reach that works."""
@@ -160,27 +162,46 @@ def _macs(checkpoint: Path) -> dict[str, int]:
 
 
 def results(experiment: Experiment, inputs: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """What is finished."""
-    found = [read_result(experiment.folder(input_, seed)) for input_ in inputs for seed in seeds]
-    return [result for result in found if result is not None]
+    """What is finished, with the average precision on the way."""
+    folders = [experiment.folder(input_, seed) for input_ in inputs for seed in seeds]
+    found = [(read_result(folder), curve(folder)) for folder in folders]
+    return [result | {"curve": way} for result, way in found if result is not None]
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """AP50 of each validation of a training, by the epochs until then."""
+    logs = sorted(folder.glob("logs/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1]))
+    rows = [row for path in logs for row in csv.DictReader(path.open()) if row.get("val/box_AP50")]
+    found = {int(row["epoch"]) + 1: {kind: float(row[f"val/{kind}_AP50"]) for kind in ("box", "mask")} for row in rows}
+    return [{"epochs": epochs, **found[epochs]} for epochs in sorted(found)]
 
 
 def rows(found: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """The same for people."""
     return [
         {
-            "input": result["input"],
+            "input": _TITLES[result["input"]],
             "seed": str(result["seed"]),
             "steps": str(result["steps"]),
             "box AP50, %": f"{100 * result['boxes']['AP50']:.1f}",
             "box AP, %": f"{100 * result['boxes']['AP']:.1f}",
             "mask AP50, %": f"{100 * result['masks']['AP50']:.1f}",
             "mask AP, %": f"{100 * result['masks']['AP']:.1f}",
-            "s a step": "-" if result["step_seconds"] is None else f"{result['step_seconds']:.2f}",
+            "processor s a step": "-" if result["step_seconds"] is None else f"{result['step_seconds']:.2f}",
             "bytes per image": f"{result['bytes_per_image']:,.0f}",
             "GMACs": f"{result['macs']['total'] / 1e9:.2f}",
         }
         for result in found
+    ]
+
+
+def curve_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """AP50 of boxes and masks on the way, for people."""
+    return [
+        {"input": _TITLES[result["input"]], "seed": str(result["seed"]), "AP50, %": kind}
+        | {f"{at['epochs']} epochs": f"{100 * at[kind]:.1f}" for at in result["curve"]}
+        for result in found
+        for kind in ("box", "mask")
     ]
 
 
@@ -217,8 +238,11 @@ def main() -> int:
     for line in missed(found):
         print(line)
     if options.page:
-        _PAGE.write_text(rewritten(_PAGE.read_text(), {"detection": Section("detection", "", rows(found)).markdown()}))
-        print(f"written: {_PAGE}, {write('detection', {'rows': found}, folder=_PAGE.parent / 'results')}")
+        tables = {"detection": rows(found), "detection-curve": curve_rows(found)}
+        markdown = {name: Section(name, "", table_rows).markdown() for name, table_rows in tables.items()}
+        _PAGE.write_text(rewritten(_PAGE.read_text(), markdown))
+        facts = {"trained_with": "python -m benchmarks.detection", "rows": found}
+        print(f"written: {_PAGE}, {write('detection', facts, folder=_PAGE.parent / 'results')}")
     else:
         print(f"written: {write('detection', {'rows': found})}")
     return 1 if missed(found) else 0
