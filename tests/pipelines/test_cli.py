@@ -1,10 +1,8 @@
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -31,13 +29,7 @@ QUICK = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def fresh_logging() -> Iterator[None]:
-    """The command logs to stderr; every test has its own."""
-    yield
-    logger = logging.getLogger("freqlearn")
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
+pytestmark = pytest.mark.usefixtures("fresh_logging")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A small generated COCO dataset of shapes, and ways to write others."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,10 @@ def trained_detector(
             **learning,
         )
     )
+
+
+@pytest.fixture
+def own_shapes(shapes_dir: Path, tmp_path: Path) -> CocoFolder:
+    """A copy of the generated scenes whose files a test may change."""
+    root = shutil.copytree(shapes_dir, tmp_path / "own")
+    return CocoFolder(root / "images", root / "instances.json")

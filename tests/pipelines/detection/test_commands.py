@@ -1,9 +1,7 @@
 """`freqlearn detect`: its commands from end to end, and what commands say of checkpoints of the other kind."""
 
 import json
-import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +13,7 @@ from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.detection.training import DetectionTraining
 from freqlearn.pipelines.training import TrainResult
 
-
-@pytest.fixture(autouse=True)
-def fresh_logging() -> Iterator[None]:
-    """The command logs to stderr; every test has its own."""
-    yield
-    logger = logging.getLogger("freqlearn")
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
+pytestmark = pytest.mark.usefixtures("fresh_logging")
 
 
 @pytest.fixture

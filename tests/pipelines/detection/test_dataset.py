@@ -3,8 +3,6 @@
 import contextlib
 import io
 import json
-import pickle
-import shutil
 import sys
 
 import numpy as np
@@ -17,11 +15,9 @@ from torchvision.transforms import v2
 
 import freqlearn as fl
 from freqlearn import presets
-from freqlearn.pipelines.data import SampleError, UnreadableError, derived_seed
+from freqlearn.pipelines.data import UnreadableError, derived_seed
 from freqlearn.pipelines.detection.coco import CocoFolder
-from freqlearn.pipelines.detection.datamodule import DetectionData
-from freqlearn.pipelines.detection.dataset import CocoDataset, DetectionBatch
-from freqlearn.pipelines.loaders import make_loader
+from freqlearn.pipelines.detection.dataset import CocoDataset
 
 rle = pytest.importorskip("pycocotools.mask")
 
@@ -196,67 +192,6 @@ def test_masks_only_where_wanted(changed_shapes, shapes, monkeypatch):
         CocoDataset(shapes, train(RGB), masks=True)
 
 
-LENGTHS = "expected run lengths"
-BAD_MASKS = {
-    "far point": (
-        lambda _: [[1, 2, 3, 4, 1e9, 6]],
-        r"expected a polygon around a picture of .*, got the point \(1000000000",
-    ),
-    "no number": (
-        lambda _: [[1, 2, 3, 4, float("nan"), 6]],
-        r"expected a polygon around .*, got the point \(nan, 6.0\)",
-    ),
-    "text": (lambda _: [[1, 2, 3, 4, "x", 6]], "expected a polygon of numbers: could not convert"),
-    "list": (lambda _: [[1, 2, 3, 4, [5], 6]], "expected a polygon of numbers: setting an array element"),
-    "huge": (lambda _: [[1, 2, 3, 4, 10**400, 6]], "expected a polygon of numbers: int too large"),
-    "negative": (lambda n: [-1, n + 1], f"{LENGTHS} as counts, none of them negative"),
-    "fractions": (lambda n: [0.5, n - 0.5], f"{LENGTHS} as counts, none of them negative"),
-    "too few": (lambda n: [5, 6], f"{LENGTHS} of [0-9]+ pixels in all, got 11"),
-    "too many": (lambda n: [5, n], f"{LENGTHS} of [0-9]+ pixels in all, got"),
-    "compressed, too few": (lambda _: "53", f"{LENGTHS} of [0-9]+ pixels in all, got 8"),
-    "compressed, unfinished": (lambda _: "5P", "expected compressed run lengths as pycocotools writes them"),
-    "compressed, other text": (lambda _: "5é3", "expected compressed run lengths as pycocotools writes them"),
-    "compressed, overflow": (lambda _: "o" * 20 + "0", "expected compressed run lengths as pycocotools writes them"),
-}
-
-
-@pytest.mark.parametrize(("segmentation", "message"), BAD_MASKS.values(), ids=BAD_MASKS.keys())
-def test_masks_that_are_none_are_named(changed_shapes, segmentation, message):
-    """What pycocotools would take gigabytes for, or make of memory that nobody has written to."""
-
-    def change(document):
-        size = [document["images"][0][side] for side in ("height", "width")]
-        made = segmentation(size[0] * size[1])
-        document["annotations"][1]["segmentation"] = (
-            made if isinstance(made, list) and isinstance(made[0], list) else {"size": size, "counts": made}
-        )
-
-    folder = changed_shapes(change)
-    with pytest.raises(SampleError, match=rf"^.*000001\.jpg: .*changed\.json: annotation id 2: {message}") as caught:
-        CocoDataset(folder, train(RGB), masks=True)[0]
-    assert not isinstance(caught.value, UnreadableError), "leaving out the file would not help"
-    assert "\n" not in str(caught.value)
-
-
-def test_any_mask_of_pycocotools_is_read(shapes):
-    from freqlearn.pipelines.detection.segmentation import check_segmentation
-
-    generator = np.random.default_rng(0)
-    for density in (0.0, 0.001, 0.2, 0.5, 1.0):
-        mask = np.asfortranarray(generator.random((150, 131)) < density).astype(np.uint8)
-        encoded = rle.encode(mask)
-        check_segmentation({"size": [150, 131], "counts": encoded["counts"].decode()}, (150, 131))
-        with pytest.raises(ValueError, match=r"in all|pycocotools writes"):
-            check_segmentation({"size": [150, 131], "counts": encoded["counts"].decode()[:-1]}, (150, 131))
-
-
-@pytest.fixture
-def own_shapes(shapes_dir, tmp_path):
-    """A copy whose files a test may change."""
-    root = shutil.copytree(shapes_dir, tmp_path / "own")
-    return CocoFolder(root / "images", root / "instances.json")
-
-
 def test_a_file_of_another_size_is_named(own_shapes):
     path = own_shapes.path(2)
     height, width = own_shapes.size_px(2)
@@ -299,111 +234,3 @@ def test_other_formats(own_shapes):
     path.unlink()
     with pytest.raises(UnreadableError, match=f"^{path}: No such file"):
         CocoDataset(own_shapes, train(DCT))[1]
-
-
-def flat(batches):
-    """Samples in order."""
-    return [sample for batch in batches for sample in zip(*batch, strict=True)]
-
-
-def same(one, other):
-    image, target = one
-    image_too, target_too = other
-    return (
-        torch.equal(image, image_too)
-        and target.keys() == target_too.keys()
-        and all(
-            torch.equal(value, target_too[key]) if isinstance(value, torch.Tensor) else value == target_too[key]
-            for key, value in target.items()
-        )
-    )
-
-
-def loader(folder, *, batch_size=2, num_workers=0, shuffle=True, **options):
-    dataset = CocoDataset(folder, train(DCT), masks=True, seed=SEED)
-    return make_loader(
-        dataset, batch_size=batch_size, num_workers=num_workers, shuffle=shuffle, drop_last=False, **options
-    )
-
-
-def test_workers_and_batch_sizes_change_nothing(shapes):
-    one = loader(shapes)
-    epochs = [list(one), list(one)]
-    assert all(isinstance(batch, DetectionBatch) for batch in epochs[0])
-    assert [len(batch.images) for batch in epochs[0]] == [2] * 5
-    expected = flat(epochs[0])
-    assert sorted(target["image_id"] for _, target in expected) == shapes.image_ids
-    assert not all(map(same, expected, flat(epochs[1])))
-    for options in ({"batch_size": 3}, {"batch_size": 4, "num_workers": 2}):
-        other = loader(shapes, **options)
-        assert all(map(same, expected, flat(other)))
-        assert all(map(same, flat(epochs[1]), flat(other)))
-
-
-def test_an_epoch_goes_on_where_it_was(shapes):
-    expected = flat(loader(shapes))
-    begun = loader(shapes, batch_size=4)
-    next(iter(begun))
-    state = json.loads(json.dumps(begun.state_dict()))
-    resumed = loader(shapes, batch_size=3)
-    resumed.load_state_dict(state)
-    rest = flat(resumed)
-    assert len(rest) == 6
-    assert all(map(same, expected[4:], rest))
-    with pytest.raises(ValueError, match="files"):
-        loader(shapes.relabelled(("triangle", "ellipse", "rectangle"))).load_state_dict(state)
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_files_that_cannot_be_read_are_skipped(own_shapes, num_workers):
-    expected = flat(loader(own_shapes, shuffle=False))
-    own_shapes.path(0).unlink()
-    own_shapes.path(2).write_bytes(own_shapes.path(2).read_bytes()[:300])
-    Image.new("RGB", (16, 16)).save(own_shapes.path(3))
-    skipping = loader(own_shapes, shuffle=False, num_workers=num_workers, on_error="skip")
-    batches = list(skipping)
-    assert [len(batch.images) for batch in batches] == [1, 2, 2, 2]
-    assert all(map(same, [expected[1], *expected[4:]], flat(batches)))
-    assert list(skipping.bad_images) == [str(own_shapes.path(index)) for index in (0, 2, 3)]
-    whys = list(skipping.bad_images.values())
-    assert whys[0] == "No such file or directory"
-    assert "16x16" in whys[2]
-    training = loader(own_shapes, on_error="skip", num_workers=num_workers)
-    assert [len(batch.images) for batch in training] == [2] * 5, "filled up by those that follow"
-    with pytest.raises(UnreadableError, match=str(own_shapes.path(0))):
-        list(loader(own_shapes, shuffle=False, num_workers=num_workers))
-
-
-def test_mistakes_in_masks_are_not_skipped(changed_shapes):
-    folder = changed_shapes(lambda d: d["annotations"][1].update(segmentation=[[1, 2, 3, 4, 1e9, 6]]))
-    with pytest.raises(SampleError, match="annotation id 2"):
-        list(loader(folder, on_error="skip"))
-
-
-def test_datasets_go_to_other_processes(shapes):
-    dataset = CocoDataset(shapes, presets.detection_train(DCT, min_size=64, max_size=100), masks=True, seed=SEED)
-    assert same(pickle.loads(pickle.dumps(dataset))[1, 2], dataset[1, 2])
-
-
-def test_data_module(shapes):
-    data = DetectionData(
-        shapes.annotated(),
-        shapes.first(3),
-        train_transform=train(DCT),
-        eval_transform=presets.detection_eval(DCT, min_size=64, max_size=100),
-        masks=True,
-        batch_size=4,
-        seed=SEED,
-    )
-    assert data.batches_per_epoch == 2
-    batches = list(data.train_dataloader())
-    assert [len(batch.images) for batch in batches] == [4, 4]
-    assert all("masks" in target for batch in batches for target in batch.targets)
-    (batch,) = data.val_dataloader()
-    assert [target["image_id"] for target in batch.targets] == [1, 2, 3]
-    assert all("masks" not in target and min(target["image_size"]) == 64 for target in batch.targets)
-    assert data.bad_images == {}
-    without_val = DetectionData(
-        shapes, None, train_transform=train(DCT), eval_transform=train(DCT), masks=False, batch_size=4
-    )
-    assert without_val.val_dataloader() == []
