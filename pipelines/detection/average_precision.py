@@ -10,6 +10,7 @@ import numpy as np
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.cocotools import load_masks, make_coco
 from freqlearn.pipelines.detection.results import Result
+from freqlearn.pipelines.detection.segmentation import check_segmentation
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
 
 Kind = Literal["box", "mask"]
@@ -40,7 +41,7 @@ class AveragePrecision:
 
         Raises:
             ImportError: If pycocotools is not installed; the message says how to.
-            ValueError: If masks are to be measured and an annotation has none.
+            ValueError: If masks are to be measured and an annotation has none, or one that cannot be of its picture.
         """
         load_masks()  # what is missing is said now, and not after everything was computed
         if masks and (annotation := folder.without_mask()) is not None:
@@ -48,6 +49,8 @@ class AveragePrecision:
                 f"{folder.annotations_json}: expected a segmentation of every annotation, to measure masks; "
                 f"annotation {annotation} has none; for boxes alone choose a network without masks, as Faster R-CNN"
             )
+        if masks:
+            _check_masks(folder)
         self.folder = folder
         self.kinds: tuple[Kind, ...] = ("box", "mask") if masks else ("box",)
         self.per_category: dict[str, dict[str, float]] = {}
@@ -133,11 +136,20 @@ class AveragePrecision:
         return summary, per_category
 
 
+def _check_masks(folder: CocoFolder) -> None:
+    for index in range(len(folder)):
+        for annotation in folder.annotations(index):
+            try:
+                check_segmentation(annotation.get("segmentation", []), folder.size_px(index))
+            except ValueError as error:
+                raise ValueError(f"{folder.annotations_json}: annotation id {annotation['id']}: {error}") from error
+
+
 def ground_truth(folder: CocoFolder, image_ids: Collection[int]) -> Any:
     """The annotations of some pictures of a folder, as a `pycocotools.coco.COCO`.
 
-    They are numbered anew from 1: pycocotools takes the id 0 for "matched nothing". One without an area gets its
-    mask's, or its box's if it has none; a crowd without a mask gets its box as one.
+    They are numbered anew from 1: pycocotools takes the id 0 for "matched nothing". A crowd without a mask gets its box
+    as one.
 
     Raises:
         ImportError: If pycocotools is not installed; the message says how to.
@@ -149,19 +161,14 @@ def ground_truth(folder: CocoFolder, image_ids: Collection[int]) -> Any:
         if image_id in image_ids:
             images.append({"id": image_id, "height": height, "width": width})
             annotations += folder.annotations(index)
-    names = zip(folder.category_ids, folder.classes, strict=True)
-    coco = make_coco(images, annotations, [{"id": category_id, "name": name} for category_id, name in names])
     for number, annotation in enumerate(annotations, start=1):
         annotation["id"] = number
         left, top, width, height = annotation["bbox"]
-        if "area" not in annotation:
-            has_mask = "segmentation" in annotation
-            area = load_masks().area(coco.annToRLE(annotation)) if has_mask else width * height
-            annotation["area"] = float(area)
         if annotation["iscrowd"]:
             right, bottom = left + width, top + height
             annotation.setdefault("segmentation", [[left, top, right, top, right, bottom, left, bottom]])
-    return make_coco(images, annotations, coco.dataset["categories"])
+    names = zip(folder.category_ids, folder.classes, strict=True)
+    return make_coco(images, annotations, [{"id": category_id, "name": name} for category_id, name in names])
 
 
 def measure(truth: Any, results: Sequence[Result], kind: Kind) -> tuple[list[float], dict[int, float]]:

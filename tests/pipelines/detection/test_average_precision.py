@@ -201,6 +201,21 @@ def test_crowds_need_no_mask_and_others_do(tmp_path: Path) -> None:
         AveragePrecision(write(tmp_path, objects), masks=True)
 
 
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([[0, 0, 1e9, 0, 0, 9]], "expected a polygon around a picture"),
+        ({"size": [SIZE, SIZE], "counts": [3, 5]}, "expected run lengths of .* got 8"),
+    ],
+    ids=["far polygon", "few pixels"],
+)
+def test_masks_that_pycocotools_must_not_see(mask: Any, message: str, tmp_path: Path) -> None:
+    folder = write(tmp_path, [annotation(4, 10, 7, (10, 10, 100, 100), segmentation=mask)])
+    with pytest.raises(ValueError, match=rf"instances\.json: annotation id 4: {message}"):
+        AveragePrecision(folder, masks=True)
+    assert AveragePrecision(folder, masks=False).compute()["box_AP"] == NOTHING_TO_FIND
+
+
 def test_results_of_other_images(tmp_path: Path) -> None:
     scores = AveragePrecision(write(tmp_path, []), masks=False)
     with pytest.raises(ValueError, match="got the id 11"):
