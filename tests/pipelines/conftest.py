@@ -87,16 +87,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def without_handlers() -> Iterator[None]:
-    """For tests of the command: it logs to the stderr that it finds first, which is that test's."""
-    yield
-    logging.getLogger("freqlearn").handlers.clear()
-
-
-@pytest.fixture
 def fresh_logging() -> Iterator[None]:
-    """The command logs to stderr; a test with this has its own."""
+    """For tests of the command: it logs to the stderr that it finds first, which is that test's."""
+    handlers = logging.getLogger("freqlearn").handlers
+    handlers.clear()
     yield
-    logger = logging.getLogger("freqlearn")
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
+    handlers.clear()

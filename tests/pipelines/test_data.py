@@ -150,7 +150,7 @@ def test_folder_mistakes_are_named(tmp_path: Path, paths: tuple[str, ...], messa
         open_data(make_tree(tmp_path / "data", *paths))
 
 
-@pytest.mark.usefixtures("without_handlers")
+@pytest.mark.usefixtures("fresh_logging")
 def test_folder_that_may_not_be_read_is_no_empty_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -144,7 +144,7 @@ def test_nothing_can_be_read(trained: TrainResult, tmp_path: Path) -> None:
         evaluate(trained.checkpoint, tmp_path, workers=0, accelerator="cpu", progress=False, on_bad_image="skip")
 
 
-@pytest.mark.usefixtures("without_handlers")
+@pytest.mark.usefixtures("fresh_logging")
 def test_command_says_what_was_left_out(
     trained: TrainResult, gated: Path, some_bad: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

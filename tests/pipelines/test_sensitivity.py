@@ -175,7 +175,7 @@ def test_command_writes_table_and_files(
     two_classes: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    without_handlers: None,
+    fresh_logging: None,
 ) -> None:
     arguments = [str(trained.checkpoint), str(rgb), "--data", str(two_classes), "-o", str(tmp_path), "--edges", "4,30"]
     assert cli.main(["sensitivity", *arguments, "--workers", "0", "--accelerator", "cpu", "--no-progress"]) == 0

@@ -9,7 +9,7 @@ from PIL import Image
 from freqlearn.pipelines import cli
 from freqlearn.pipelines.spectrum_figure import figure
 
-pytestmark = pytest.mark.usefixtures("without_handlers")
+pytestmark = pytest.mark.usefixtures("fresh_logging")
 
 
 def amplified(title: str) -> int:

@@ -152,7 +152,7 @@ def test_a_turned_jpeg_is_drawn_as_it_is_looked_at(
         assert picture.tobytes() == stored.convert("RGB").transpose(Image.Transpose.ROTATE_90).tobytes()
 
 
-@pytest.mark.usefixtures("without_handlers")
+@pytest.mark.usefixtures("fresh_logging")
 def test_bad_files_are_reported_and_the_others_predicted(
     file: Path, shapes: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
