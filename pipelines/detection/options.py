@@ -50,8 +50,8 @@ class SceneOptions:
         trainable_layers: How many of the ResNet's layers are trained, counted from the last; others keep the weights
             of backbone. The layer that frequency channels go into always is. By default 3 with backbone, else all 5.
         norm: How the ResNet normalises its maps: by the statistics of backbone's BatchNorm, which stay as they are
-            (frozen); or as `freqlearn train` explains. By default frozen with backbone; without it group, which does
-            not care how few images are in a batch.
+            (frozen); or as `freqlearn train` explains. By default frozen with backbone, and batch without; group does
+            not care how few images are in a batch, but counts the batch's padding.
         min_anchor: Side in pixels of the smallest anchors; those of the other four levels double it each. By default 32
             for a min_size of 800, and as much of any other.
         proposals: Regions of a picture that the network looks at closely; in training twice as many are sampled from.
@@ -187,7 +187,7 @@ class DetectOptions(InputOptions, DetectRunOptions):
 
         As a checkpoint carries it: with everything that is decided here by default.
         """
-        norm, layers = ("group", 5) if self.backbone is None else ("frozen", 3)
+        norm, layers = ("batch", 5) if self.backbone is None else ("frozen", 3)
         anchor = max(4, round(_USUAL_MIN_ANCHOR * self.min_size / _USUAL_MIN_SIZE))
         return {
             "norm": self.norm or norm,

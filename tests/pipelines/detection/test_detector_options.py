@@ -45,7 +45,7 @@ def test_mistakes(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, {"norm": "group", "trainable_layers": 5, "min_anchor": 16}),
+        ({}, {"norm": "batch", "trainable_layers": 5, "min_anchor": 16}),
         ({"backbone": Path("b.ckpt")}, {"norm": "frozen", "trainable_layers": 3}),
         (
             {"backbone": Path("b.ckpt"), "norm": "batch", "trainable_layers": 0},

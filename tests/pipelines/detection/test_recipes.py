@@ -72,7 +72,7 @@ def test_costs_are_the_networks(recipe: Recipe) -> None:
 
 def test_with_weights_of_a_classifier_its_statistics_stay() -> None:
     recipe = RECIPES[0]
-    assert options_of(recipe).network_arguments()["norm"] == "group"
+    assert options_of(recipe).network_arguments()["norm"] == "batch"
     with_weights = options_of(recipe, backbone="resnet50.pth").network_arguments()
     assert (with_weights["norm"], with_weights["trainable_layers"]) == ("frozen", 5)
 
