@@ -21,12 +21,12 @@ from freqlearn.pipelines.ranking_run import (
     is_finished,
     read_finished,
     run_ranking,
-    spec_of_all_channels,
 )
 from freqlearn.pipelines.ranking_task import Measured, RankingTask
 from freqlearn.pipelines.run_data import LabelledFiles, open_run_data
 from freqlearn.pipelines.training import TrainResult, train
 from freqlearn.spec import InputSpec
+from freqlearn.statistics import ChannelStatistics
 
 __all__ = ["Ranking", "is_begun", "is_finished", "rank", "read_ranking"]
 
@@ -72,6 +72,7 @@ class _WithClassifier(RankingTask[RankOptions]):
     def __init__(self, options: RankOptions) -> None:
         self.options = options
         self.method, self.top, self.folder = options.method, options.top, options.folder
+        self.spec, self.std_floor = options.spec, options.std_floor
 
     def open(self) -> None:
         self.folders = open_run_data(self.options)
@@ -80,27 +81,19 @@ class _WithClassifier(RankingTask[RankOptions]):
         return RankOptions(data=Path()).plain()
 
     def chosen_spec(self) -> InputSpec:
-        if self.options.spec is not None:
-            spec_of_all_channels(self.options.spec)
         return choose_spec(self.options.training())
 
-    def measured_spec(self, spec: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
+    def measure(self, spec: InputSpec) -> tuple[InputSpec, ChannelStatistics]:
         options = self.options
-        if options.spec is not None:
-            variance = np.square(np.asarray(spec.std))
-        else:
-            # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
-            spec, statistics = measured_spec(
-                spec,
-                self.folders.train,
-                images=options.stats_images,
-                seed=options.seed,
-                constant="keep",
-                on_bad_image=options.on_bad_image,
-                output=options.folder,
-            )
-            variance = statistics.variance
-        return spec if options.std_floor is None else spec.with_std_floor(options.std_floor), variance
+        return measured_spec(
+            spec,
+            self.folders.train,
+            images=options.stats_images,
+            seed=options.seed,
+            constant="keep",
+            on_bad_image=options.on_bad_image,
+            output=options.folder,
+        )
 
     def importances(self, spec: InputSpec, variance: NDArray[np.float64], callbacks: Sequence[Callback]) -> Measured:
         options, files = self.options, self.folders.train

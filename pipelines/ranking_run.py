@@ -98,6 +98,8 @@ def run_ranking(
     task = make(options)
     task.open()
     _check_folder(task)
+    if task.spec is not None:
+        _check_all_channels(task.spec)
     chosen = task.chosen_spec()
     trainer = make_trainer(
         epochs=1,
@@ -145,16 +147,11 @@ def read_finished(task: RankingTask[Any]) -> Ranking:
     return _result(task, Importance.load(task.folder), InputSpec.load(task.folder / SPEC), seconds=0.0)
 
 
-def spec_of_all_channels(text: str) -> InputSpec:
-    """The spec that an option names.
-
-    Raises:
-        ValueError: If it is not one of all 192 channels.
-    """
+def _check_all_channels(text: str) -> None:
+    """Refuse a spec that is not one of all 192 channels."""
     given = read_spec(text)
     if given.channels is None or len(given.channels) != len(ChannelSet.all()):
         raise ValueError(f"{text}: expected a spec of all 192 channels to rank, got {given}")
-    return given
 
 
 def _result(task: RankingTask[Any], importance: Importance, spec: InputSpec, *, seconds: float) -> Ranking:

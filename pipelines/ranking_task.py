@@ -14,6 +14,7 @@ from freqlearn.pipelines.loaders import ImageLoader
 from freqlearn.pipelines.rank_options import Method
 from freqlearn.pipelines.shared_options import ABOUT_THE_RUN, SharedOptions
 from freqlearn.spec import InputSpec
+from freqlearn.statistics import ChannelStatistics
 
 SPEC, MODEL = "spec.json", "model"
 """In a ranking's folder: the 192 channels' mean and standard deviation, and the training of what was ranked with."""
@@ -48,6 +49,8 @@ class RankingTask(ABC, Generic[Options]):
         method: How to rank.
         top: How many channels to select.
         folder: Folder to write to.
+        spec: The spec of all 192 channels that was given, as text; None to measure one.
+        std_floor: Standardise no channel by less; None for no such limit.
     """
 
     free_on_resume: ClassVar[frozenset[str]] = ABOUT_THE_RUN | {"epochs", "max_steps", "on_bad_image", "top"}
@@ -56,6 +59,8 @@ class RankingTask(ABC, Generic[Options]):
     method: Method
     top: int
     folder: Path
+    spec: str | None
+    std_floor: float | None
 
     @abstractmethod
     def open(self) -> None:
@@ -74,8 +79,20 @@ class RankingTask(ABC, Generic[Options]):
         """The spec of all 192 channels; not standardised yet if none was given."""
 
     @abstractmethod
+    def measure(self, spec: InputSpec) -> tuple[InputSpec, ChannelStatistics]:
+        """The spec with mean and std of the training images, and all that was measured; constant channels are kept."""
+
     def measured_spec(self, spec: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
-        """The spec with mean and std, and (192,) float64 the channels' variances; channels that never vary are kept."""
+        """The spec with mean and std, and (192,) float64 the channels' variances.
+
+        Channels that never vary (Cb and Cr of gray pictures) are kept: they rank last.
+        """
+        if self.spec is not None:
+            variance = np.square(np.asarray(spec.std))
+        else:
+            spec, statistics = self.measure(spec)
+            variance = statistics.variance
+        return spec if self.std_floor is None else spec.with_std_floor(self.std_floor), variance
 
     @abstractmethod
     def importances(self, spec: InputSpec, variance: NDArray[np.float64], callbacks: Sequence[Callback]) -> Measured:

@@ -16,9 +16,10 @@ from freqlearn.pipelines.detection.training import DetectionTraining, open_folde
 from freqlearn.pipelines.energy import share_of_variance
 from freqlearn.pipelines.loaders import ImageLoader
 from freqlearn.pipelines.rank_methods import by_gate, once
-from freqlearn.pipelines.ranking_run import Ranking, run_ranking, spec_of_all_channels
+from freqlearn.pipelines.ranking_run import Ranking, run_ranking
 from freqlearn.pipelines.ranking_task import Measured, RankingTask
 from freqlearn.spec import InputSpec
+from freqlearn.statistics import ChannelStatistics
 
 __all__ = ["Ranking", "rank_with_detector"]
 
@@ -54,6 +55,7 @@ class _WithDetector(RankingTask[DetectRankOptions]):
     def __init__(self, options: DetectRankOptions) -> None:
         self.options = options
         self.method, self.top, self.folder = options.method, options.top, options.folder
+        self.spec, self.std_floor = options.spec, options.std_floor
 
     def open(self) -> None:
         self.images, *_ = open_folders(self.options.training())
@@ -62,29 +64,21 @@ class _WithDetector(RankingTask[DetectRankOptions]):
         return DetectRankOptions(images=Path(), annotations=Path()).plain()
 
     def chosen_spec(self) -> InputSpec:
-        if self.options.spec is not None:
-            spec_of_all_channels(self.options.spec)
         return choose_detection_spec(self.options.training(std_floor=None))
 
-    def measured_spec(self, spec: InputSpec) -> tuple[InputSpec, NDArray[np.float64]]:
+    def measure(self, spec: InputSpec) -> tuple[InputSpec, ChannelStatistics]:
         options = self.options
-        if options.spec is not None:
-            variance = np.square(np.asarray(spec.std))
-        else:
-            # Those kept that never vary (Cb and Cr of gray pictures): they rank last.
-            spec, statistics = measured_detection_spec(
-                spec,
-                self.images,
-                images=options.stats_images,
-                min_size=options.min_size,
-                max_size=options.max_size,
-                seed=options.seed,
-                constant="keep",
-                on_bad_image=options.on_bad_image,
-                output=options.folder,
-            )
-            variance = statistics.variance
-        return spec if options.std_floor is None else spec.with_std_floor(options.std_floor), variance
+        return measured_detection_spec(
+            spec,
+            self.images,
+            images=options.stats_images,
+            min_size=options.min_size,
+            max_size=options.max_size,
+            seed=options.seed,
+            constant="keep",
+            on_bad_image=options.on_bad_image,
+            output=options.folder,
+        )
 
     def importances(self, spec: InputSpec, variance: NDArray[np.float64], callbacks: Sequence[Callback]) -> Measured:
         if self.options.method == "gate":
