@@ -12,7 +12,7 @@ from torch import nn
 
 from freqlearn.models.detection import FrequencyRCNN
 from freqlearn.pipelines.checkpoint import Header
-from freqlearn.pipelines.detection.average_precision import AveragePrecision
+from freqlearn.pipelines.detection.average_precision import NOTHING_TO_FIND, AveragePrecision
 from freqlearn.pipelines.detection.backbone import begin_with_backbone
 from freqlearn.pipelines.detection.coco import CocoFolder
 from freqlearn.pipelines.detection.datamodule import DetectionData
@@ -46,7 +46,10 @@ class DetectionTraining(Outcome):
 
     def __str__(self) -> str:
         kind = "mask" if self.masks else "box"
-        return super().__str__() + ("" if self.score is None else f", validation {kind} AP {self.score:.3f}")
+        if self.score is None:
+            return super().__str__()
+        score = "unknown: nothing to find in its images" if self.score == NOTHING_TO_FIND else f"{self.score:.3f}"
+        return f"{super().__str__()}, validation {kind} AP {score}"
 
 
 def train_detector(options: DetectOptions, *, callbacks: Sequence[Callback] = ()) -> DetectionTraining:
@@ -214,8 +217,18 @@ def open_folders(options: DetectOptions) -> tuple[CocoFolder, CocoFolder | None,
     elif options.val_fraction:
         train, val = whole.split(options.val_fraction, seed=options.seed)
         held_out = {"fraction": options.val_fraction, "seed": options.seed, "fingerprint": whole.fingerprint()}
+    if val is not None and not _has_objects(val):
+        raise ValueError(
+            f"{val.annotations_json}: expected validation images with something to find, got none in {len(val)}; "
+            "give others (val_annotations, or another val_fraction or seed), or val_fraction 0 for no validation"
+        )
     train = train if options.keep_empty else train.annotated()
     return train, None if val is None else val.relabelled(train.classes), held_out
+
+
+def _has_objects(folder: CocoFolder) -> bool:
+    """Whether anything but crowds is annotated: without, all checkpoints would be equally good."""
+    return any(not entry["iscrowd"] for index in range(len(folder)) for entry in folder.annotations(index))
 
 
 def _input_name(spec: InputSpec) -> str:
