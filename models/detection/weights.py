@@ -35,6 +35,8 @@ def load_backbone(model: FrequencyRCNN, source: nn.Module | Mapping[str, Any]) -
     """
     body = model.get_submodule("backbone.body")
     state = _state_dict(model, source)
+    if "conv1.weight" in state and model.in_channels == 64:  # weights of pixels: what follows their stem is no input
+        state = _without_input_layer(state)
     fitting = {key for key, tensor in body.state_dict().items() if key in state and state[key].shape == tensor.shape}
     lacking = sorted(_frozen(body) - fitting)
     if fitting and lacking:
@@ -60,7 +62,10 @@ def _state_dict(model: FrequencyRCNN, source: nn.Module | Mapping[str, Any]) -> 
     spec = getattr(network, "spec", None)
     if spec is None or model.spec is None or spec.channels == model.spec.channels:
         return state
-    # As many channels, but others: their weights fit by accident.
+    return _without_input_layer(state)  # as many channels, but others: their weights fit by accident
+
+
+def _without_input_layer(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in state.items() if key not in _INPUT_CONVOLUTIONS}
 
 

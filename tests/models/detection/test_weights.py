@@ -62,6 +62,15 @@ def test_a_classifier_on_the_same_channels_gives_all(classifier, wrap):
     assert {key for key in not_loaded.unexpected_keys if not key.startswith("gate.")} == {"fc.weight", "fc.bias"}
 
 
+@pytest.mark.parametrize("wrap", [lambda network: network, lambda network: network.state_dict()])
+def test_what_follows_a_stem_is_no_input_layer_of_64_channels(wrap):
+    model = detector(in_channels=64)
+    before = model.backbone.body.layer1[0].conv1.weight.clone()
+    not_loaded = load_backbone(model, wrap(torchvision.models.resnet18()))
+    assert not_loaded.missing_keys == ["layer1.0.conv1.weight"]
+    assert torch.equal(model.backbone.body.layer1[0].conv1.weight, before)
+
+
 def test_rgb_weights_give_all_but_the_input_layer(rgb):
     model = detector(trainable_layers=0, norm_layer=FrozenBatchNorm2d)
     not_loaded = load_backbone(model, rgb)
