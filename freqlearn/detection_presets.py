@@ -71,7 +71,8 @@ def detection_train(
         a dict with BoundingBoxes, of any number, at "boxes", maybe a Mask at "masks", both of the picture as stored,
         and whatever else; boxes are clipped, and removed with what is theirs if less than a pixel is left (see
         `CleanBoxes`); `target["boxes"].canvas_size` is the picture's (H, W). Tensor: (C, H/4, W/4) float32, sizes
-        rounded up; for "rgb" (3, H, W) float32, by torchvision's own v2 transforms with the same draws.
+        rounded up; for "rgb" (3, H, W) float32, by torchvision's own v2 transforms with the same draws. A source alone
+        gives a tensor alone, for predictions in one's own loop.
 
     Raises:
         ValueError: if an option is out of range.
@@ -206,4 +207,4 @@ class _OfPicture(nn.Module):
 
     def forward(self, picture: Any, *others: Any) -> Any:
         """The picture, transformed; others pass through."""
-        return (self.inner(picture), *others)
+        return (self.inner(picture), *others) if others else self.inner(picture)

@@ -30,12 +30,14 @@ class CleanBoxes(nn.Module):
             raise ValueError(f"expected min_size of at least 1 px, got {min_size}")
         self.min_size = float(min_size)
 
-    def forward(self, picture: Any, target: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Clean `target`; the picture passes through.
+    def forward(self, picture: Any, target: Mapping[str, Any] | None = None) -> Any:
+        """Clean `target`; the picture passes through, alone where it has none.
 
         Raises:
             TypeError: if the target is no dict with BoundingBoxes at "boxes", or its masks are no Mask.
         """
+        if target is None:
+            return picture
         boxes = _checked(target)
         kept, valid = F.sanitize_bounding_boxes(
             F.clamp_bounding_boxes(boxes, clamping_mode="soft"), min_size=self.min_size

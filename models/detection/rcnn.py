@@ -131,7 +131,8 @@ class FrequencyRCNN(GeneralizedRCNN):
             check_targets(targets, sizes, self.px_per_cell, classes=self.num_classes, masks=self.predicts_masks)
         maps = self._gated(images, sizes)
         if self.training:
-            losses: Any = super().forward(maps, list(targets or ()))
+            result: Any = super().forward(maps, list(targets or ()))
+            losses: dict[str, Tensor] = result
             return losses
         found: list[Detection] = [{} for _ in images]
         for together in self.transform.padded_alike(images):

@@ -1,6 +1,5 @@
 """The weights that a detector's ResNet begins with: of a classifier's checkpoint, or of a file with a state dict."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from freqlearn.pipelines.detection.options import DetectorNorm
 
 _BATCH_NORMS = ("batch", "sync_batch", "frozen")  # they share their weights and statistics
 
-_log = logging.getLogger(__name__)
 
-
-def begin_with_backbone(detector: FrequencyRCNN, path: Path, *, name: str, norm: DetectorNorm) -> None:
+def begin_with_backbone(detector: FrequencyRCNN, path: Path, *, name: str, norm: DetectorNorm) -> str:
     """Give a detector's ResNet the weights of a file.
 
     Args:
@@ -24,6 +21,9 @@ def begin_with_backbone(detector: FrequencyRCNN, path: Path, *, name: str, norm:
         path: A checkpoint of `freqlearn train`, or a state dict of torchvision's network.
         name: The detector's, which says which ResNet it has.
         norm: How that normalises its maps.
+
+    Returns:
+        What was done, for people.
 
     Raises:
         CheckpointError: If the file is missing or damaged.
@@ -37,7 +37,7 @@ def begin_with_backbone(detector: FrequencyRCNN, path: Path, *, name: str, norm:
     tensors = [*not_loaded.missing_keys, *(mismatch.key for mismatch in not_loaded.mismatched_keys)]
     layers = sorted({name.rpartition(".")[0] for name in tensors})
     but_for = f", but for {', '.join(layers)}, which begin at random" if layers else ""
-    _log.info("The weights of %s are those of %s%s", name.split("_")[1], path, but_for)
+    return f"The weights of {name.split('_')[1]} are those of {path}{but_for}"
 
 
 def _source(path: Path, *, resnet: str, norm: DetectorNorm) -> nn.Module | Mapping[str, Any]:

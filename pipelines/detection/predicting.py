@@ -70,7 +70,7 @@ class PhotoPrediction:
         if self.error is not None:
             return self.error
         found = ", ".join(f"{entry.label} {entry.score:.2f}" for entry in self.objects)
-        return f"{self.file}: {found or 'nothing found'}"
+        return f"{self.file}: {found or 'nothing found with as high a score as asked for'}"
 
     def to_dict(self) -> dict[str, Any]:
         """The file's entry in predictions.json."""

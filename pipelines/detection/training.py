@@ -91,7 +91,7 @@ class _Detection(Task[DetectOptions]):
         self.output = options.output or Path("runs") / f"{options.model}-{_input_name(spec)}"
         if options.backbone is not None and not options.resume:  # a mistake is said now, and not after measuring
             with torch.random.fork_rng(devices=[]):
-                self.begin_with(self._header(spec, {}).build())
+                self._with_backbone(self._header(spec, {}).build())
         self._data(spec, workers=0, batch_size=1)
 
     def usual_options(self) -> dict[str, Any]:
@@ -130,10 +130,15 @@ class _Detection(Task[DetectOptions]):
         )
 
     def begin_with(self, model: nn.Module) -> None:
+        if (done := self._with_backbone(model)) is not None:
+            _log.info("%s", done)
+
+    def _with_backbone(self, model: nn.Module) -> str | None:
         options = self.options
-        if options.backbone is not None:
-            detector, norm = cast(FrequencyRCNN, model), options.network_arguments()["norm"]
-            begin_with_backbone(detector, options.backbone, name=options.model, norm=norm)
+        if options.backbone is None:
+            return None
+        norm = options.network_arguments()["norm"]
+        return begin_with_backbone(cast(FrequencyRCNN, model), options.backbone, name=options.model, norm=norm)
 
     def data(self, spec: InputSpec, *, workers: int, world: int) -> DetectionData:
         options = self.options

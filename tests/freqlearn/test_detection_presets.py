@@ -140,6 +140,7 @@ def test_evaluation_draws_nothing_and_keeps_its_size(make_jpeg):
         assert got["boxes"].shape == (0, 4)
         assert got["boxes"].canvas_size == (800, 1072)
         assert got["masks"].shape == (0, 800, 1072)
+        assert torch.equal(presets.detection_eval(spec)(jpeg), tensor), "without a target"
     assert torch.equal(torch.get_rng_state(), state)
 
 

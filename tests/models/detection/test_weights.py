@@ -64,7 +64,7 @@ def test_a_classifier_on_the_same_channels_gives_all(classifier, wrap):
 
 @pytest.mark.parametrize("wrap", [lambda network: network, lambda network: network.state_dict()])
 def test_what_follows_a_stem_is_no_input_layer_of_64_channels(wrap):
-    model = detector(in_channels=64)
+    model = detector(spec=InputSpec.unstandardised(ChannelSet.square(64), size_px=160))
     before = model.backbone.body.layer1[0].conv1.weight.clone()
     not_loaded = load_backbone(model, wrap(torchvision.models.resnet18()))
     assert not_loaded.missing_keys == ["layer1.0.conv1.weight"]

@@ -72,17 +72,14 @@ def test_a_classifier_on_pixels_for_a_detector_on_pixels(detect: Detect, tmp_pat
     assert {"layer2.0.conv1", "layer4.1.conv2"} <= layers
 
 
-def test_torchvision_s_weights_for_a_detector_on_frequency_channels(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_torchvision_s_weights_for_a_detector_on_frequency_channels(tmp_path: Path) -> None:
     network = torchvision.models.resnet18(weights=None)
     torch.save(network.state_dict(), tmp_path / "resnet18.pth")
     detector = build_detector("fasterrcnn_resnet18_fpn", DCT, classes=3, norm="frozen", trainable_layers=3)
-    with caplog.at_level("INFO", logger="freqlearn"):
-        begin_with_backbone(detector, tmp_path / "resnet18.pth", name="fasterrcnn_resnet18_fpn", norm="frozen")
+    done = begin_with_backbone(detector, tmp_path / "resnet18.pth", name="fasterrcnn_resnet18_fpn", norm="frozen")
     body = detector.backbone.get_submodule("body").state_dict()
     assert torch.equal(body["layer4.1.conv2.weight"], network.state_dict()["layer4.1.conv2.weight"])
-    assert "but for layer1.0.conv1, layer1.0.downsample.0, layer1.0.downsample.1, which" in caplog.text
+    assert "but for layer1.0.conv1, layer1.0.downsample.0, layer1.0.downsample.1, which" in done
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_header_builds_the_detector(trained_detector: DetectionTraining, det
     assert header.training["category_ids"] == [1, 3, 4]
     assert header.spec.size_px == 96, "blocks are taken of a picture twice as large"
     assert header.held_out == {"fraction": 1 / 9, "seed": 0, "fingerprint": whole.fingerprint()}
-    assert header.network_title.startswith("maskrcnn_resnet18_fpn (norm group, min_anchor 4, proposals 50, rois 32")
+    assert header.network_title.startswith("maskrcnn_resnet18_fpn (min_anchor 4, proposals 50, rois 32")
     assert checkpoint.model.roi_heads.box_predictor.cls_score.out_features == 4, "with the background"
 
 

@@ -104,7 +104,7 @@ def test_fewer_and_more_certain(detector: Checkpoint, shapes: CocoFolder, tmp_pa
     (more,) = predictions(detector, path, output=tmp_path, top=12)
     assert len(more.objects) == 12 > len(everything.objects)
     (nothing,) = predictions(detector, path, output=tmp_path, min_score=1.0)
-    assert str(nothing) == f"{path}: nothing found"
+    assert str(nothing) == f"{path}: nothing found with as high a score as asked for"
     assert json.loads((tmp_path / "predictions.json").read_text())[0]["detections"] == []
     (again,) = predictions(detector, path, output=tmp_path)
     assert again.objects == everything.objects, "the detector is left as it was"
