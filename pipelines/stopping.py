@@ -41,11 +41,16 @@ class StopSignals:
             self._previous[number] = signal.signal(number, self._preempt)
 
     def give_back(self) -> None:
-        """Set the handlers again that were there before."""
+        """Set the handlers again that were there before, but for signals that have been given another since.
+
+        At the end of a run Lightning sets all handlers of before the run again; then what was there before `take` were
+        Lightning's own, which would keep its trainer and all weights in memory, and the process from being stopped.
+        """
         while self._previous:
             number, handler = self._previous.popitem()
-            # None: it was not set from Python, and cannot be set again from there.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            if signal.getsignal(number) in (self._interrupt, self._preempt):
+                # None: it was not set from Python, and cannot be set again from there.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.requested is Stop.INTERRUPT:

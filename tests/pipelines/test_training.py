@@ -191,6 +191,17 @@ def test_training_leaves_the_random_state_alone(options: Options, tmp_path: Path
     assert torch.equal(torch.rand(2), expected)
 
 
+def test_training_leaves_signals_as_they_were(options: Options, tmp_path: Path) -> None:
+    """Lightning's handlers, left behind, would swallow SIGTERM and keep all weights in memory."""
+
+    def handlers() -> list[Any]:
+        return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
+
+    before = handlers()
+    train(options(output=tmp_path / "run", max_steps=1))
+    assert handlers() == before
+
+
 def test_diverged_training_stops(options: Options, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the loss is (nan|inf) at step \d+: training has diverged"):
         train(options(output=tmp_path / "run", optimizer="sgd", lr=1e20, warmup=0.0, epochs=8))

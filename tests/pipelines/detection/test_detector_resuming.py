@@ -24,7 +24,7 @@ def command(shapes_dir: Path) -> Command:
         data = [f"--images={shapes_dir / 'images'}", f"--annotations={shapes_dir / 'instances.json'}", "--first=6"]
         small = ["--min-size=48", "--max-size=64", "--proposals=20", "--rois=8", "--detections=5", "--stats-images=4"]
         length = ["--epochs=2", "--batch-size=2", "--val-fraction=0.34"]
-        fixed = ["--model=fasterrcnn_resnet18_fpn", "--accelerator=cpu", "--workers=1", "--no-progress"]
+        fixed = ["--model=fasterrcnn_resnet18_fpn", "--accelerator=cpu", "--workers=1", "--norm=group", "--no-progress"]
         return ["detect", "train", *data, *small, *length, *fixed, *_ALL, f"--output={output}"]
 
     return make
