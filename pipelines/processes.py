@@ -1,5 +1,6 @@
 """The processes that train together: how many there are, and how they agree before the first step."""
 
+import atexit
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -68,6 +69,18 @@ def connect(trainer: L.Trainer) -> None:
     if trainer.strategy.launcher is not None:
         trainer.strategy.launcher.launch(lambda: None)
     trainer.strategy.setup_environment()
+    atexit.unregister(disconnect)  # a process that trains twice connects once
+    atexit.register(disconnect)
+
+
+def disconnect() -> None:
+    """End the connection with the other processes, if there is one.
+
+    gloo's threads free tensors, for which they want Python: one that is late, when Python is being taken down, aborts
+    the process (exit code -6 after a whole training). Lightning ends NCCL's groups alone.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def done_by_first(trainer: L.Trainer, prepare: Callable[[], T]) -> T:

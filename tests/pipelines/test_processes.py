@@ -22,9 +22,11 @@ from freqlearn.pipelines.processes import chosen_world, share_of_batch
 from freqlearn.pipelines.training import TrainResult, train
 
 # The command, with a network in which a batch's gradient is the mean of its images': BatchNorm sees a process's alone.
+# What is registered before the training runs after what the training has registered.
 SCRIPT = """
+import atexit
 import sys
-from torch import nn
+from torch import distributed, nn
 from freqlearn.pipelines import networks
 from freqlearn.pipelines.cli import main
 
@@ -32,6 +34,7 @@ def linear(spec, num_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(spec.in_channels * spec.map_size**2, num_classes))
 
 networks._NETWORKS = {**networks._NETWORKS, "small": linear}
+atexit.register(lambda: print("connected at the end:", distributed.is_initialized(), file=sys.stderr))
 sys.exit(main())
 """
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
@@ -75,6 +78,7 @@ def test_two_processes_make_the_steps_of_one(
         done.stdout
     )
     assert done.stderr.count("Measuring") == done.stderr.count("2 processes") == 1, done.stderr
+    assert done.stderr.count("connected at the end: False") == 2, "gloo's threads may abort a process that ends"
     monkeypatch.setattr(networks, "_NETWORKS", {**networks._NETWORKS, "small": linear})
     one = train(options(output=tmp_path / "one", **usual))
     assert one.steps == 6
