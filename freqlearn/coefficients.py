@@ -38,9 +38,11 @@ class Coefficients:
         file: The JPEG file; None where there is none (pixels, planes).
         info: The file's headers; None where there is no JPEG file.
         path: Where the picture came from, where known.
+        original: The JPEG file's bytes that the coefficients come from, changed since or not: who writes them can keep
+            its metadata. None where there is none.
     """
 
-    __slots__ = ("_decoded", "_lock", "file", "info", "layout", "path", "source")
+    __slots__ = ("_decoded", "_lock", "file", "info", "layout", "original", "path", "source")
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Coefficients:
         info: ImageInfo | None = None,
         decoded: Decoded | None = None,
         path: str | None = None,
+        original: bytes | None = None,
     ) -> None:
         if file is None and decoded is None:
             raise ValueError("expected a file or decoded planes, got neither")
@@ -59,6 +62,7 @@ class Coefficients:
         self.file = file
         self.info = info
         self.path = path
+        self.original = file.data if file is not None else original
         self._decoded = decoded
         self._lock = threading.Lock()
 
@@ -91,10 +95,13 @@ class Coefficients:
         if self.file is not None:
             # Not the planes: they are larger than the file and come back by decoding. Not FileBytes: the path is there.
             return Coefficients.of_file, (self.file._replace(data=bytes(self.file.data)), self.info)
-        return _restore, (self.layout, self.source, self.decoded(), self.path)
+        original = None if self.original is None else bytes(self.original)
+        return _restore, (self.layout, self.source, self.decoded(), self.path, original)
 
 
-def _restore(layout: Layout, source: ImageSource, decoded: Decoded, path: str | None) -> Coefficients:
+def _restore(
+    layout: Layout, source: ImageSource, decoded: Decoded, path: str | None, original: bytes | None
+) -> Coefficients:
     for array in (*decoded.planes, *decoded.quant_tables):
         decoders.frozen(array)  # arrays come back from pickling writable
-    return Coefficients(layout, source, decoded=decoded, path=path)
+    return Coefficients(layout, source, decoded=decoded, path=path, original=original)

@@ -1,6 +1,6 @@
 """DCTImage: a picture as the 8x8 DCT coefficients that its JPEG file holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from freqlearn import rendering
 from freqlearn.coefficients import Coefficients, ImageSource
 from freqlearn.decoders import JpegFile
+from freqlearn.encoding import Subsampling, encode
 from freqlearn.info import ColorSpace, ImageInfo, Sampling, component_size, describe_layout
+from freqlearn.keeping import kept
 from freqlearn.plan import Plan
 from freqlearn.planes import checked_planes
 from freqlearn.ycbcr import Three, rgb_to_ycbcr
@@ -19,7 +21,7 @@ class DCTImage:
     """A picture's coefficients, and what is still to be done to it.
 
     Immutable, and lazy: headers are read at once, planes at first access, and transforms only add to `plan`. Read one
-    with `freqlearn.read_dct`, or make one with `DCTImage.from_planes`.
+    with `freqlearn.read_dct`, or make one with `DCTImage.from_rgb` or `DCTImage.from_planes`.
 
     A damaged JPEG file whose end is present shows only when it is decoded: `planes`, `quant_tables`, `complete`,
     `warnings`, `dequantised()` and `to_rgb()` decode, and may raise `JpegError`; everything else does not.
@@ -61,6 +63,39 @@ class DCTImage:
         """
         layout, decoded = checked_planes(planes, quant_tables, size_px, sampling, color_space, orientation)
         return cls(Coefficients(layout, "planes", decoded=decoded))
+
+    @classmethod
+    def from_rgb(
+        cls,
+        pixels: NDArray[np.uint8],
+        *,
+        quality: int | None = None,
+        quant_tables: Sequence[NDArray[Any]] | None = None,
+        sampling: Subsampling | Sequence[tuple[int, int]] = "4:2:0",
+        channels: Iterable[int] | None = None,
+    ) -> "DCTImage":
+        """Encode pixels as JPEG does, up to the quantised coefficients, and compute only the channels that are wanted.
+
+        The coefficients are those of libjpeg with its float DCT (`cjpeg -dct float`): the same rounded colours, the
+        same downsampled chroma and repeated edges; a few that lie halfway between two numbers come out one apart.
+
+        Args:
+            pixels: (H, W, 3) RGB or (H, W) gray uint8.
+            quality: libjpeg's, 1 to 100, with the quantisation tables of JPEG's annex K; 75 if nothing is said.
+            quant_tables: Instead of a quality, (8, 8) integers in 1..65535 per component, natural order.
+            sampling: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1" or "4:1:0", or (h, v) per component as in another
+                image's `sampling`. Gray has none.
+            channels: Those to compute, a ChannelSet or numbers 64*component + 8*v + u; all others are zero. The ones
+                that are computed equal those of the whole. All by default.
+
+        Returns:
+            An image of int16 planes; `source` is "planes".
+
+        Raises:
+            TypeError: If the pixels are not a uint8 array, or a number is not an integer.
+            ValueError: If shapes do not agree, a value is out of range, or quality and tables are both given.
+        """
+        return cls(encode(pixels, quality=quality, quant_tables=quant_tables, sampling=sampling, channels=channels))
 
     @property
     def planes(self) -> tuple[NDArray[Any], ...]:
@@ -108,7 +143,7 @@ class DCTImage:
 
     @property
     def source(self) -> ImageSource:
-        """Where the planes come from: decoder "native", "jpeg2dct" or "pixels", or "planes" (`from_planes`)."""
+        """Where the planes come from: decoder "native", "jpeg2dct" or "pixels", or "planes" (in memory)."""
         return self._coefficients.source
 
     @property
@@ -172,6 +207,28 @@ class DCTImage:
                 "from the image's own plan, or from Plan.identity(image.size_px)"
             )
         return DCTImage(self._coefficients, plan)
+
+    def keep(self, channels: Iterable[int]) -> "DCTImage":
+        """The file's picture with every other coefficient zero; the plan stays.
+
+        Literal: these are the file's channels. After a resize a model's channels are mixtures of several of the file's,
+        of higher ones too, so that it may miss more than the numbers say.
+
+        What is kept is exact. The rest is gone from the new image: only this one, or its file, brings it back. Decodes
+        the file.
+
+        Args:
+            channels: Those to keep, a ChannelSet or numbers 64*component + 8*v + u. Gray has those of Y only.
+
+        Returns:
+            A new image with planes in memory (`source` is "planes"), and the same tables, sampling and orientation.
+
+        Raises:
+            JpegError: If the file turns out to be damaged.
+            TypeError: If a channel is not an integer.
+            ValueError: If the planes are neither gray nor Y, Cb and Cr, or the channels are not a valid set.
+        """
+        return DCTImage(kept(self._coefficients, channels), self._plan)
 
     def dequantised(self) -> Three:
         """Y, Cb, Cr of the file's picture, whatever its colours; the plan is not applied.

@@ -48,21 +48,22 @@ def checked_planes(
     size = tuple(map(index, size_px))
     if len(size) != 2 or min(size) < 1:
         raise ValueError(f"expected size_px as (height, width), each at least 1, got {size_px}")
-    factors = _checked_sampling(sampling, count)
+    factors = checked_sampling(sampling, count)
     layout = Layout((size[0], size[1]), factors, color, orientation)
     tables = [np.ones((8, 8), np.uint16)] * count if quant_tables is None else list(quant_tables)
     if len(tables) != count:
         raise ValueError(f"expected one quantisation table per plane, got {len(tables)} for {count} planes")
     decoded = Decoded(
         planes=tuple(_checked_plane(np.asarray(plane), i, layout) for i, plane in enumerate(planes)),
-        quant_tables=tuple(_checked_table(np.asarray(table), i) for i, table in enumerate(tables)),
+        quant_tables=tuple(checked_table(np.asarray(table), i) for i, table in enumerate(tables)),
         complete=True,
         warnings=(),
     )
     return layout, decoded
 
 
-def _checked_sampling(sampling: Sequence[tuple[int, int]] | None, count: int) -> Sampling:
+def checked_sampling(sampling: Sequence[tuple[int, int]] | None, count: int) -> Sampling:
+    """(h, v) per component, as integers; all (1, 1) for None; a ValueError where there are not `count`, each 1 to 4."""
     if sampling is None:
         return ((1, 1),) * count
     factors = tuple((index(h), index(v)) for h, v in sampling)
@@ -86,7 +87,13 @@ def _checked_plane(plane: NDArray[Any], component: int, layout: Layout) -> NDArr
     return frozen(np.array(plane, order="C"))
 
 
-def _checked_table(values: NDArray[Any], component: int) -> NDArray[np.uint16]:
+def checked_table(values: NDArray[Any], component: int) -> NDArray[np.uint16]:
+    """A read-only uint16 copy of a quantisation table.
+
+    Raises:
+        TypeError: If it does not hold integers.
+        ValueError: If it is not (8, 8), or an entry is not in 1..65535.
+    """
     if values.dtype.kind not in "iu":
         raise TypeError(f"expected quantisation table {component} of integers, got {values.dtype}")
     if values.shape != (8, 8) or values.min() < 1 or values.max() > 65535:

@@ -1,4 +1,4 @@
-"""The quality setting of libjpeg that a quantisation table comes from."""
+"""The quality setting of libjpeg and its quantisation tables."""
 
 from functools import cache
 from typing import Any
@@ -21,13 +21,41 @@ LUMINANCE: NDArray[np.int64] = np.array(
 )
 LUMINANCE.flags.writeable = False
 
+# ITU-T T.81, table K.2, natural order: the same for chrominance. Beyond this corner all entries are 99.
+CHROMINANCE: NDArray[np.int64] = np.full((8, 8), 99)
+CHROMINANCE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+CHROMINANCE.flags.writeable = False
+
+
+def quality_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """The quantisation tables that libjpeg uses at a quality.
+
+    Args:
+        quality: 1 to 100.
+
+    Returns:
+        (8, 8) uint16 of luminance and of chrominance, natural order, entries 1 to 255, read-only.
+
+    Raises:
+        ValueError: If the quality is out of range.
+    """
+    if not 1 <= quality <= 100:
+        raise ValueError(f"expected quality in 1..100, got {quality}")
+    luminance, chrominance = (_scaled(base, quality).astype(np.uint16) for base in (LUMINANCE, CHROMINANCE))
+    luminance.flags.writeable = chrominance.flags.writeable = False
+    return luminance, chrominance
+
+
+def _scaled(base: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
+    # libjpeg's jpeg_quality_scaling and jpeg_add_quant_table (baseline: entries up to 255).
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    table: NDArray[np.int64] = np.clip((base * percent + 50) // 100, 1, 255)
+    return table
+
 
 @cache
-def _scaled() -> NDArray[np.int64]:
-    # libjpeg's jpeg_quality_scaling and jpeg_add_quant_table (baseline: entries up to 255), for qualities 1 to 100.
-    percent = np.array([5000 // q if q < 50 else 200 - 2 * q for q in range(1, 101)])
-    tables: NDArray[np.int64] = np.clip((LUMINANCE * percent[:, None, None] + 50) // 100, 1, 255)
-    return tables
+def _luminance_tables() -> NDArray[np.int64]:
+    return np.stack([_scaled(LUMINANCE, quality) for quality in range(1, 101)])
 
 
 def estimate_quality(luminance: NDArray[Any]) -> int | None:
@@ -43,7 +71,7 @@ def estimate_quality(luminance: NDArray[Any]) -> int | None:
     """
     if np.min(luminance) < 1:
         return None
-    difference = np.abs(_scaled() - np.asarray(luminance, np.int64))
+    difference = np.abs(_luminance_tables() - np.asarray(luminance, np.int64))
     total = difference.sum(axis=(1, 2))
     best = int(total.argmin())
     near = difference[best].max() <= 1 and total[best] <= 0.05 * np.sum(luminance)
