@@ -19,6 +19,7 @@ from freqlearn.info import ImageInfo
 from freqlearn.plan import Plan
 from freqlearn.reading import read_bytes, read_dct, read_info
 from freqlearn.spec import InputSpec
+from freqlearn.writing import write_jpeg
 
 if TYPE_CHECKING:
     from freqlearn import compat, presets, transforms
@@ -48,6 +49,7 @@ __all__ = [
     "read_dct",
     "read_info",
     "transforms",
+    "write_jpeg",
 ]
 
 # Imported at first use: they need torch and torchvision, which take seconds.

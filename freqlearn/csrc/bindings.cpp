@@ -214,4 +214,5 @@ NB_MODULE(_native, m) {
   freqlearn::bind_operator(m);
   freqlearn::bind_batch(m);
   freqlearn::bind_rows(m);
+  freqlearn::bind_write(m);
 }

@@ -77,4 +77,7 @@ void bind_batch(nanobind::module_& m);
 // bindings_rows.cpp
 void bind_rows(nanobind::module_& m);
 
+// bindings_write.cpp
+void bind_write(nanobind::module_& m);
+
 }  // namespace freqlearn

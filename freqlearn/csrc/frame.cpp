@@ -70,6 +70,19 @@ bool is_frame_marker(int code) {
   return code >= 0xC0 && code <= 0xCF && code != marker::DHT && code != marker::DAC;
 }
 
+void set_block_counts(Frame& frame) {
+  for (const Component& component : frame.components) {
+    frame.h_max = std::max(frame.h_max, component.h);
+    frame.v_max = std::max(frame.v_max, component.v);
+  }
+  frame.mcu_cols = blocks_along(frame.width, 1, frame.h_max);
+  frame.mcu_rows = blocks_along(frame.height, 1, frame.v_max);
+  for (Component& component : frame.components) {
+    component.cols = blocks_along(frame.width, component.h, frame.h_max);
+    component.rows = blocks_along(frame.height, component.v, frame.v_max);
+  }
+}
+
 Frame parse_frame(const Segment& segment, std::uint64_t max_pixels) {
   Frame frame;
   switch (segment.code) {
@@ -100,17 +113,9 @@ Frame parse_frame(const Segment& segment, std::uint64_t max_pixels) {
   check_size(segment, frame, max_pixels);
 
   for (std::size_t i = 0; i < count; ++i) {
-    const Component component = parse_component(segment, 6 + 3 * i);
-    frame.h_max = std::max(frame.h_max, component.h);
-    frame.v_max = std::max(frame.v_max, component.v);
-    frame.components.push_back(component);
+    frame.components.push_back(parse_component(segment, 6 + 3 * i));
   }
-  frame.mcu_cols = blocks_along(frame.width, 1, frame.h_max);
-  frame.mcu_rows = blocks_along(frame.height, 1, frame.v_max);
-  for (Component& component : frame.components) {
-    component.cols = blocks_along(frame.width, component.h, frame.h_max);
-    component.rows = blocks_along(frame.height, component.v, frame.v_max);
-  }
+  set_block_counts(frame);
   return frame;
 }
 

@@ -44,6 +44,9 @@ struct Frame {
 // True for SOF0..SOF15 and the markers that announce a process in their place (JPG, DHP, EXP, JPEG-LS).
 bool is_frame_marker(int code);
 
+// Fills in what the size and the components' sampling factors determine.
+void set_block_counts(Frame& frame);
+
 // Throws unsupported for processes that are not 8-bit Huffman, too_large above max_pixels.
 Frame parse_frame(const Segment& segment, std::uint64_t max_pixels);
 

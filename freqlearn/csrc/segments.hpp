@@ -16,7 +16,7 @@ namespace marker {
 inline constexpr int TEM = 0x01;
 inline constexpr int SOF0 = 0xC0, SOF1 = 0xC1, SOF2 = 0xC2, DHT = 0xC4, DAC = 0xCC;
 inline constexpr int RST0 = 0xD0, RST7 = 0xD7, SOI = 0xD8, EOI = 0xD9, SOS = 0xDA, DQT = 0xDB, DRI = 0xDD;
-inline constexpr int DNL = 0xDC, DHP = 0xDE, EXP = 0xDF;
+inline constexpr int DNL = 0xDC, DHP = 0xDE, EXP = 0xDF, COM = 0xFE;
 inline constexpr int APP0 = 0xE0, APP1 = 0xE1, APP14 = 0xEE, APP15 = 0xEF, JPG0 = 0xF0, JPG13 = 0xFD;
 
 constexpr bool is_restart(int code) { return code >= RST0 && code <= RST7; }

@@ -1,0 +1,17 @@
+// Codes the blocks of progressive scans (T.81 G.1.2): a first time to count symbols, a second time to write them.
+#pragma once
+
+#include <cstddef>
+
+#include "picture.hpp"
+#include "scan_header.hpp"
+#include "symbol_sinks.hpp"
+
+namespace freqlearn {
+
+// `sink` is a SymbolCounter or a SymbolWriter. Throws std::invalid_argument for coefficients that a picture of 8-bit
+// samples cannot have.
+template <class Sink>
+void encode_progressive(const Picture& picture, const ScanHeader& scan, std::size_t restart_interval, Sink& sink);
+
+}  // namespace freqlearn
