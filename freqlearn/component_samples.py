@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from freqlearn.dct import BLOCK
 
-# BT.601's shares of R, G, B in Y, Cb, Cr (ITU-T T.871, clause 7) in units of 2^-16, as jccolor.c rounds them, and what
-# it adds before it drops the fraction: a half for Y; for Cb and Cr 128 and a little less than a half. Every product
-# and every sum is a whole number below 2^24, so that float32 holds it exactly, in whatever order it is added up.
-_SHARES = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]], np.float32)
-_ADDED = np.array([[32768], [(128 << 16) + 32767], [(128 << 16) + 32767]], np.float32)
-_UNIT = np.float32(2**-16)
+# BT.601's shares of R, G, B in Y, Cb, Cr (ITU-T T.871, clause 7), rounded to multiples of 2^-16 as in jccolor.c, and
+# what it adds before it drops the fraction: a half for Y; for Cb and Cr 128 and a little less than a half. Every
+# product and every sum is such a multiple below 2^8, so that float32 holds it exactly, in whatever order it is added up.
+_SHARES = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]], np.float32) / 65536
+_ADDED = np.array([[32768], [(128 << 16) + 32767], [(128 << 16) + 32767]], np.float32) / 65536
 # Pixels in a product: small enough to stay in the cache, and for BLAS not to start threads (see freqlearn.dct).
 _PORTION = 28_000
 
@@ -46,7 +45,6 @@ def ycbcr_samples(rgb: NDArray[np.uint8], components: Sequence[int]) -> list[NDA
         colors[:] = np.moveaxis(part, 2, 0)
         sums = shares @ colors.reshape(3, -1)
         sums += added
-        sums *= _UNIT
         for plane, values in zip(planes, sums, strict=True):
             # Assignment drops the fraction; no value is negative.
             plane[start : start + step].reshape(-1)[:] = values
@@ -69,13 +67,21 @@ def block_samples(samples: NDArray[np.uint8], v: int, h: int, shape: tuple[int, 
         (8*rows, 8*cols) uint8, contiguous.
     """
     rows, cols = shape[0] * BLOCK, shape[1] * BLOCK
-    height, width = samples.shape
-    if (height % v, cols * h - width) != (0, 0):
-        samples = np.pad(samples, ((0, -height % v), (0, cols * h - width)), mode="edge")
-    averages = _averages(samples, v, h)
-    if len(averages) != rows:
-        averages = np.pad(averages, ((0, rows - len(averages)), (0, 0)), mode="edge")
-    return np.ascontiguousarray(averages)
+    height = len(samples)
+    averages = _averages(_extended(samples, height + -height % v, cols * h), v, h)
+    return np.ascontiguousarray(_extended(averages, rows, cols))
+
+
+def _extended(samples: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Samples with their last column and then their last row repeated; np.pad takes three times as long."""
+    rows, cols = samples.shape
+    if (rows, cols) == (height, width):
+        return samples
+    extended = np.empty((height, width), np.uint8)
+    extended[:rows, :cols] = samples
+    extended[:rows, cols:] = samples[:, -1:]
+    extended[rows:] = extended[rows - 1]
+    return extended
 
 
 def _averages(samples: NDArray[np.uint8], v: int, h: int) -> NDArray[np.uint8]:

@@ -220,6 +220,22 @@ def test_any_layout_in_memory(view, photo_like):
         np.testing.assert_array_equal(a, b)
 
 
+def test_gray_pixels_at_an_odd_address():
+    data = np.random.default_rng(7).integers(0, 256, 65, np.uint8)
+    gray = data[1:].reshape(8, 8)
+    np.testing.assert_array_equal(fl.DCTImage.from_rgb(gray).planes[0], fl.DCTImage.from_rgb(gray.copy()).planes[0])
+
+
+def test_the_pixels_are_left_alone(photo_like):
+    gray = photo_like(16, 16)[..., 0].copy()
+    before = gray.copy()
+    image = fl.DCTImage.from_rgb(gray)
+    planes = [plane.copy() for plane in image.planes]
+    np.testing.assert_array_equal(gray, before)
+    gray[:] = 0
+    np.testing.assert_array_equal(image.planes, planes)
+
+
 def test_a_picture_wider_than_a_portion(photo_like):
     tile = photo_like(5, 64)
     image = fl.DCTImage.from_rgb(np.tile(tile, (1, 500, 1)))
