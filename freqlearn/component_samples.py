@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from freqlearn.dct import BLOCK
 
 # BT.601's shares of R, G, B in Y, Cb, Cr (ITU-T T.871, clause 7), rounded to multiples of 2^-16 as in jccolor.c, and
-# what it adds before it drops the fraction: a half for Y; for Cb and Cr 128 and a little less than a half. Every
-# product and every sum is such a multiple below 2^8, so that float32 holds it exactly, in whatever order it is added up.
+# what it adds before it drops the fraction: a half for Y; for Cb and Cr 128 and a little less than a half. All products
+# and sums are such multiples below 2^8, so that float32 holds them exactly, in whatever order they are added up.
 _SHARES = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]], np.float32) / 65536
 _ADDED = np.array([[32768], [(128 << 16) + 32767], [(128 << 16) + 32767]], np.float32) / 65536
 # Pixels in a product: small enough to stay in the cache, and for BLAS not to start threads (see freqlearn.dct).

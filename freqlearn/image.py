@@ -158,6 +158,14 @@ class DCTImage:
         return None if file is None else file.data
 
     @property
+    def original_jpeg(self) -> bytes | None:
+        """The bytes of the JPEG file that the picture comes from, also after `keep`; None where there is none.
+
+        Its metadata are the picture's; its coefficients may be others.
+        """
+        return self._coefficients.original
+
+    @property
     def path(self) -> str | None:
         """Where the picture came from, where known."""
         return self._coefficients.path

@@ -33,7 +33,7 @@ def marker_segments(img: DCTImage, metadata: Metadata) -> bytes:
     """
     if metadata not in get_args(Metadata):
         raise ValueError(f"expected metadata to be one of {get_args(Metadata)}, got {metadata!r}")
-    file = img.jpeg
+    file = img.original_jpeg
     kept = [] if file is None else _native.metadata_segments(file)
     if file is not None and metadata == "keep":
         return _packed([s for s in kept if not (s[0] == _APP2 and s[1].startswith(_MULTI_PICTURE))])

@@ -13,7 +13,9 @@ from PIL import Image
 import freqlearn as fl
 from freqlearn import encoding
 from freqlearn.component_samples import block_samples, ycbcr_samples
+from freqlearn.dct import dct_matrix
 from freqlearn.quality import quality_tables
+from freqlearn.writing import write_jpeg
 
 COLOR_SAMPLINGS = [name for name in NAMED_SAMPLINGS if name != "gray"]
 
@@ -147,6 +149,21 @@ def test_the_picture_comes_back(photo_like):
     assert repr(image) == "DCTImage(67x45 px, YCbCr 4:4:4, planes)"
     # Colours, coefficients and pixels are each rounded once; 1.8 is the largest factor in YCbCr -> RGB.
     assert np.abs(image.to_rgb().astype(int) - rgb).max() <= 5
+
+
+@pytest.mark.parametrize("quality", [1, 100])
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:0", "4:1:0"])
+def test_a_file_of_the_loudest_pixels(quality, sampling, read_planes):
+    # Blocks of every sign pattern of the DCT: the largest coefficients that there are, which a baseline file must hold.
+    signs = np.sign(dct_matrix())
+    tiles = np.einsum("vi,uj->viuj", signs, signs).reshape(64, 64)
+    rgb = np.repeat(np.where(np.block([[tiles], [-tiles]]) > 0, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+    image = fl.DCTImage.from_rgb(rgb, quality=quality, sampling=sampling)
+    for theirs, ours in zip(read_planes(write_jpeg(image))[0], image.planes, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    # 1/8 of 32 samples of 127 and 32 of -128, rounded; the other way round it is -1020.
+    luma = image.planes[0].reshape(-1, 64)[:, 1:]
+    assert quality == 1 or (luma.max(), luma.min()) == (1020, -1020)
 
 
 CHANNELS = {

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import freqlearn as fl
+from freqlearn.writing import write_jpeg
 
 CHANNELS = {
     "DCT-24": fl.ChannelSet.square(24),
@@ -72,8 +73,22 @@ def test_the_file_stays_known_for_its_metadata(jpeg):
     kept = image.keep([0, 1]).keep([0])
     assert kept.jpeg is None  # that would be a file of other coefficients
     for again in (kept, pickle.loads(pickle.dumps(kept))):
-        assert again._coefficients.original == jpeg
-    assert fl.DCTImage.from_planes(image.planes, size_px=(45, 67), sampling=image.sampling).keep([0]).source == "planes"
+        assert again.original_jpeg == jpeg
+    planes = fl.DCTImage.from_planes(image.planes, size_px=(45, 67), sampling=image.sampling)
+    assert planes.keep([0]).original_jpeg is None
+    assert fl.read_dct(jpeg, decoder="pixels").keep([0]).original_jpeg is None
+
+
+def test_a_file_of_what_is_kept(make_jpeg, read_planes):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 8, "a camera"
+    jpeg = make_jpeg(45, 67, quality=90, exif=exif.tobytes())
+    kept = fl.read_dct(jpeg).keep(fl.ChannelSet.square(24))
+    written = write_jpeg(kept)
+    for theirs, ours in zip(read_planes(written)[0], kept.planes, strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    assert dict(Image.open(io.BytesIO(written)).getexif()) == {0x0112: 8, 0x010F: "a camera"}
+    assert len(written) < len(jpeg)
 
 
 def test_gray_has_the_channels_of_y(make_jpeg):
