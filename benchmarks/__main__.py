@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.photos import sample_folder
 
-PHOTOS = ("parity", "geometry", "tolerance", "loading", "halving")
+PHOTOS = ("parity", "geometry", "tolerance", "loading", "halving", "encoding")
 
 
 def commands() -> list[list[str]]:
