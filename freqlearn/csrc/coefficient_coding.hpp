@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "planes.hpp"
 #include "quantisation.hpp"
@@ -25,19 +26,41 @@ inline Magnitude magnitude_of(std::int32_t value) {
   return {size, static_cast<std::uint32_t>(value + sign) & ((1u << size) - 1)};
 }
 
-// Coefficients `first` to `last` of a block in zigzag order, without their lowest `low` bits (which rounds towards
-// zero), and which of them are not zero then.
-struct ZigzagBand {
-  std::array<std::int32_t, 64> values;
-  std::uint64_t present = 0;
+// kZigzag[8 * v + u] is a coefficient's place in the zigzag sequence.
+inline constexpr std::array<std::uint8_t, 64> kZigzag = [] {
+  std::array<std::uint8_t, 64> zigzag{};
+  for (unsigned k = 0; k < 64; ++k) zigzag[kNatural[k]] = static_cast<std::uint8_t>(k);
+  return zigzag;
+}();
 
-  ZigzagBand(const Coefficient* block, unsigned first, unsigned last, unsigned low) {
-    for (unsigned k = first; k <= last; ++k) {
-      const std::int32_t value = block[kNatural[k]], sign = value >> 31;
-      values[k] = ((((value ^ sign) - sign) >> low) ^ sign) - sign;
-      present |= std::uint64_t{values[k] != 0} << k;
+// Coefficients `first` to `last` of a block in zigzag order, without their lowest `low` bits (which rounds towards
+// zero).
+class ZigzagBand {
+ public:
+  ZigzagBand(const Coefficient* block, unsigned first, unsigned last, unsigned low) : block_(block), low_(low) {
+    // Most coefficients are zero: four at a time are passed over.
+    for (unsigned place = 0; place < 64; place += 4) {
+      std::uint64_t four;
+      std::memcpy(&four, block + place, sizeof four);
+      if (four == 0) continue;
+      for (unsigned i = place; i < place + 4; ++i) present_ |= std::uint64_t{shifted(block[i]) != 0} << kZigzag[i];
     }
+    present_ &= (~std::uint64_t{0} >> (63 - last)) & (~std::uint64_t{0} << first);
   }
+
+  // Bit k: the k-th is not zero.
+  [[nodiscard]] std::uint64_t present() const { return present_; }
+  [[nodiscard]] std::int32_t value(unsigned k) const { return shifted(block_[kNatural[k]]); }
+
+ private:
+  [[nodiscard]] std::int32_t shifted(std::int32_t value) const {
+    const std::int32_t sign = value >> 31;
+    return ((((value ^ sign) - sign) >> low_) ^ sign) - sign;
+  }
+
+  const Coefficient* block_;
+  unsigned low_;
+  std::uint64_t present_ = 0;
 };
 
 }  // namespace freqlearn

@@ -36,7 +36,7 @@ void check_color_space(const std::string& color_space, std::size_t count) {
                                : color_space == "YCbCr" || color_space == "RGB" ? 3
                                : color_space == "CMYK" || color_space == "YCCK" ? 4
                                                                                 : 0;
-  if (count != expected) {
+  if (expected == 0 || count != expected) {
     refuse("expected planes that a JPEG file can name: 1 gray, 2 unknown, 3 YCbCr or RGB, 4 CMYK or YCCK, got ", count,
            " of color_space ", color_space);
   }

@@ -65,11 +65,11 @@ class ProgressiveEncoder {
   void ac_first(const ScanBlock& block) {
     const ZigzagBand band(block.coefficients, scan_.spectral_begin, scan_.spectral_end, scan_.approx_low);
     unsigned next = scan_.spectral_begin;
-    for (std::uint64_t rest = band.present; rest != 0; rest &= rest - 1) {
+    for (std::uint64_t rest = band.present(); rest != 0; rest &= rest - 1) {
       const auto k = static_cast<unsigned>(std::countr_zero(rest));
       end_run();
       for (; k - next > 15; next += 16) sink_.symbol(TableClass::ac, table_, kSixteenZeros, 0, 0);
-      const auto [size, bits] = magnitude_of(band.values[k]);
+      const auto [size, bits] = magnitude_of(band.value(k));
       if (size + scan_.approx_low > kMaxAcSize) refuse_ac(scan_, block, k);
       sink_.symbol(TableClass::ac, table_, (k - next) << 4 | size, bits, size);
       next = k + 1;
@@ -81,13 +81,13 @@ class ProgressiveEncoder {
   void ac_refinement(const ScanBlock& block) {
     const ZigzagBand band(block.coefficients, scan_.spectral_begin, scan_.spectral_end, scan_.approx_low);
     std::uint64_t fresh = 0;
-    for (std::uint64_t rest = band.present; rest != 0; rest &= rest - 1) {
+    for (std::uint64_t rest = band.present(); rest != 0; rest &= rest - 1) {
       const auto k = static_cast<unsigned>(std::countr_zero(rest));
-      if (std::abs(band.values[k]) == 1) fresh |= std::uint64_t{1} << k;
+      if (std::abs(band.value(k)) == 1) fresh |= std::uint64_t{1} << k;
     }
     corrections_.clear();
     unsigned zeros = 0, next = scan_.spectral_begin;
-    for (std::uint64_t rest = band.present; rest != 0; rest &= rest - 1) {
+    for (std::uint64_t rest = band.present(); rest != 0; rest &= rest - 1) {
       const auto k = static_cast<unsigned>(std::countr_zero(rest));
       zeros += k - next;
       next = k + 1;
@@ -97,7 +97,7 @@ class ProgressiveEncoder {
         sink_.symbol(TableClass::ac, table_, kSixteenZeros, 0, 0);
         put(corrections_);
       }
-      const std::int32_t value = band.values[k];
+      const std::int32_t value = band.value(k);
       if ((fresh >> k & 1) == 0) {
         corrections_.push_back(static_cast<std::uint8_t>(std::abs(value) & 1));
         continue;

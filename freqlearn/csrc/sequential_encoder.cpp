@@ -43,10 +43,10 @@ class SequentialEncoder {
     unsigned next = 1;
     if (block.coefficients != nullptr) {
       const ZigzagBand band(block.coefficients, 1, 63, 0);
-      for (std::uint64_t rest = band.present; rest != 0; rest &= rest - 1) {
+      for (std::uint64_t rest = band.present(); rest != 0; rest &= rest - 1) {
         const auto k = static_cast<unsigned>(std::countr_zero(rest));
         for (; k - next > 15; next += 16) sink_.symbol(TableClass::ac, table, kSixteenZeros, 0, 0);
-        const auto [size, bits] = magnitude_of(band.values[k]);
+        const auto [size, bits] = magnitude_of(band.value(k));
         if (size > kMaxAcSize) refuse_ac(scan_, block, k);
         sink_.symbol(TableClass::ac, table, (k - next) << 4 | size, bits, size);
         next = k + 1;

@@ -119,6 +119,11 @@ GOOD = {"planes": [PLANE], "quant_tables": [TABLE], "size_px": (8, 8), "sampling
         ({"quant_tables": [TABLE * 0]}, ValueError, "quantisation steps of 1 to 65535, got 0"),
         ({"planes": [PLANE.astype(np.float32)]}, TypeError, "int16"),
         ({"planes": [PLANE[0]]}, TypeError, "contiguous planes"),
+        (
+            {"planes": [], "quant_tables": [], "sampling": [], "color_space": "Lab"},
+            ValueError,
+            "got 0 of color_space Lab",
+        ),
         ({"planes": [], "quant_tables": [], "sampling": []}, ValueError, "got 0 of color_space gray"),
     ],
 )
