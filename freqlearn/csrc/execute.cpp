@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
-#include "block_rows.hpp"
 #include "error.hpp"
 #include "operator.hpp"
 
@@ -81,6 +81,24 @@ void execute_planes(std::span<const StoredPlane> planes, const std::string& colo
     }
   }
   sink.finish();
+}
+
+std::vector<BlockRange> needed_blocks(std::span<const StoredPlane> planes, const std::string& color_space,
+                                      const Plan& plan, const Target& target) {
+  const Box& window = plan.geometry.window;
+  std::int64_t rows = window.height / kBlockSide, cols = window.width / kBlockSide;
+  if (plan.transposed) std::swap(rows, cols);
+  float nothing = 0.0F;  // nothing is written before the first row comes
+  const Output output{.data = &nothing,
+                      .type = DataType::float32,
+                      .channels = static_cast<std::int64_t>(target.channels.size()),
+                      .rows = rows,
+                      .cols = cols,
+                      .channel_stride = 1,
+                      .row_stride = 1,
+                      .col_stride = 1};
+  Operator sink(plan, target, output, best_instruction_set(), scratch_of_thread());
+  return sink.wanted(info_of(planes, color_space, plan));
 }
 
 }  // namespace freqlearn

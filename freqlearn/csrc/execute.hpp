@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "block_rows.hpp"
 #include "cpu.hpp"
 #include "output.hpp"
 #include "plan.hpp"
@@ -43,5 +44,10 @@ struct StoredPlane {
 // The same for planes of `color_space` ("gray", "YCbCr", "RGB"); their picture has the plan's size.
 void execute_planes(std::span<const StoredPlane> planes, const std::string& color_space, const Plan& plan,
                     const Target& target, const Output& output, InstructionSet set = best_instruction_set());
+
+// What execute_planes reads of the planes, one range a plane: all else may be zero, and the result is the same to the
+// bit.
+std::vector<BlockRange> needed_blocks(std::span<const StoredPlane> planes, const std::string& color_space,
+                                      const Plan& plan, const Target& target);
 
 }  // namespace freqlearn
