@@ -1,0 +1,182 @@
+"""A packed set: tar shards of JPEG files that `freqlearn pack` wrote, and the index that says what is in them."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from freqlearn import atomic
+from freqlearn.channels import ChannelSet
+from freqlearn.documents import Format
+from freqlearn.indexing import NUM_CHANNELS, label
+from freqlearn.packed_index import PackedShard, PackedSplit, Packing, check_split_name, within
+from freqlearn.spec import InputSpec
+
+__all__ = ["INDEX", "PackedSet", "PackedShard", "PackedSplit", "Packing"]
+
+INDEX = "index.json"
+"""The index's name in the folder of a packed set."""
+
+_FORMAT = Format(
+    "freqlearn.packed_set",
+    1,
+    "the index of a packed set",
+    ("classes", "spec", "packing", "splits"),
+    "pack the set anew",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedSet:
+    """Pictures at the size that evaluation resizes to, in tar shards, with only some channels.
+
+    Attributes:
+        root: Its folder: index.json, classes.txt, and a folder of shards a split.
+        classes: Class names in the order of their numbers.
+        spec: What evaluation makes of the packed pictures: the channels, their mean and std, the size of the centre
+            crop, and the resize that leaves a packed picture as it is (None, or the short side they all have).
+        packing: How they were packed.
+        splits: Name of the split ("train", "val") -> its shards.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    spec: InputSpec
+    packing: Packing
+    splits: Mapping[str, PackedSplit]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", within("classes", _checked_classes, self.classes))
+        if self.spec.channels is None:
+            raise ValueError('spec: expected one of the kind "dct", got "rgb"')
+        lacking = set(self.spec.channels) - set(self.channels)
+        if lacking:
+            raise ValueError(f"spec: expected channels that the files carry, got {_named(lacking)} too")
+        short_side = self.packing.short_side_px
+        if self.spec.size_px > short_side or self.spec.resize_px not in (None, short_side):
+            raise ValueError(
+                f"spec: expected a size_px of at most the short side of {short_side} px, and that or null as resize_px, "
+                f"got size_px {self.spec.size_px}, resize_px {self.spec.resize_px}"
+            )
+        for name in self.splits:
+            within("splits", check_split_name, name)
+        if not self.splits:
+            raise ValueError("splits: expected at least one, got none")
+        object.__setattr__(self, "splits", MappingProxyType(dict(self.splits)))
+
+    @property
+    def channels(self) -> ChannelSet:
+        """The channels that the files carry; every other coefficient in them is zero."""
+        return self.packing.channels
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether the files lack some of the 192 channels."""
+        return len(self.channels) < NUM_CHANNELS
+
+    @property
+    def original_spec(self) -> InputSpec:
+        """The spec for the files that were packed: evaluation of them gives what `spec` gives of the packed ones."""
+        return replace(self.spec, resize_px=self.packing.short_side_px)
+
+    def split(self, name: str) -> PackedSplit:
+        """A split by its name.
+
+        Raises:
+            ValueError: If the set has none of that name.
+        """
+        if name not in self.splits:
+            raise ValueError(f"{self.root}: expected one of the splits {', '.join(self.splits)}, got {name!r}")
+        return self.splits[name]
+
+    def shards(self, split: str) -> tuple[Path, ...]:
+        """The paths of a split's tar files, whether they are there or not.
+
+        Raises:
+            ValueError: If the set has no such split.
+        """
+        return tuple(self.root / split / shard.file for shard in self.split(split).shards)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The index as JSON types."""
+        return _FORMAT.document(
+            classes=list(self.classes),
+            spec=self.spec.to_dict(),
+            packing=self.packing.to_dict(),
+            splits={name: split.to_dict() for name, split in self.splits.items()},
+        )
+
+    @classmethod
+    def from_dict(cls, data: Any, root: str | os.PathLike[str]) -> Self:
+        """The set that an index describes.
+
+        Args:
+            data: What `to_dict` gives.
+            root: The set's folder.
+
+        Raises:
+            TypeError: If a field has the wrong type.
+            ValueError: If a field is missing, unknown, out of range, or contradicts another; the message names it.
+        """
+        fields = _FORMAT.checked(data)
+        if not isinstance(fields["splits"], Mapping):
+            raise TypeError(f"splits: expected an object, got {type(fields['splits']).__name__}")
+        splits = {
+            name: within(f"splits.{name}", PackedSplit.from_dict, split) for name, split in fields["splits"].items()
+        }
+        return cls(
+            root=Path(root),
+            classes=fields["classes"],
+            spec=within("spec", InputSpec.from_dict, fields["spec"]),
+            packing=within("packing", Packing.from_dict, fields["packing"]),
+            splits=splits,
+        )
+
+    def save(self) -> None:
+        """Write the index into the set's folder, in one step.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        atomic.write_text(self.root / INDEX, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the index of a packed set. Shards are not opened; `freqlearn pack --check` reads them all.
+
+        Args:
+            path: The set's folder, or its index.json.
+
+        Raises:
+            OSError: If the index cannot be read.
+            ValueError: If it is no index, or something in it is wrong; the message names the file and the field.
+        """
+        file = Path(path) if Path(path).name == INDEX else Path(path, INDEX)
+        try:
+            return cls.from_dict(_FORMAT.parsed(file.read_text(encoding="utf-8")), file.parent)
+        except (TypeError, ValueError) as error:  # ValueError: also text that is not UTF-8
+            raise ValueError(f"{file}: {error}") from error
+
+    def __str__(self) -> str:
+        splits = ", ".join(f"{split.images} {name}" for name, split in self.splits.items())
+        return f"{self.root}: {splits} images of {len(self.classes)} classes, packed for {self.spec}"
+
+
+def _checked_classes(names: Any) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, list | tuple):
+        raise TypeError(f"expected a list of names, got {names!r:.80}")
+    for name in names:
+        if not isinstance(name, str) or not name.strip() or name != name.strip() or len(name.splitlines()) != 1:
+            raise ValueError(f"expected names of one line without blanks around them, got {name!r}")
+    if not names or len(set(names)) < len(names):
+        twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+        raise ValueError("expected different names, got " + ("none" if twice is None else f"{twice!r} twice"))
+    return tuple(names)
+
+
+def _named(channels: set[int], limit: int = 4) -> str:
+    shown = [label(channel) for channel in sorted(channels)]
+    return ", ".join(shown[:limit]) + (f" and {len(shown) - limit} more" if len(shown) > limit else "")
