@@ -14,6 +14,7 @@ from freqlearn.info import ColorSpace, ImageInfo, Sampling, component_size, desc
 from freqlearn.keeping import kept
 from freqlearn.plan import Plan
 from freqlearn.planes import checked_planes
+from freqlearn.spec import InputSpec
 from freqlearn.ycbcr import Three, rgb_to_ycbcr
 
 
@@ -237,6 +238,51 @@ class DCTImage:
             ValueError: If the planes are neither gray nor Y, Cb and Cr, or the channels are not a valid set.
         """
         return DCTImage(kept(self._coefficients, channels), self._plan)
+
+    def keep_visible(
+        self,
+        spec: InputSpec,
+        *,
+        tolerance: float = 0.0,
+        whole_picture: bool = False,
+        exif_orientation: bool = False,
+    ) -> "DCTImage":
+        """The file's picture with every coefficient zero that a model's evaluation does not weigh; the plan stays.
+
+        Evaluation is `presets.classification_eval(spec)`: of the new image and of this one it makes the same tensor, to
+        the bit, if it has the same tolerance and orientation. A random crop may weigh what is gone.
+
+        What is kept is exact. The rest is gone from the new image: only this one, or its file, brings it back. Decodes
+        the file.
+
+        Args:
+            spec: What the model expects, of kind "dct".
+            tolerance: As in `transforms.ToFrequencyTensor`: an AC coefficient goes from all blocks if one step of its
+                quantisation in every block changes no value of the tensor by as much as this, in dequantised units. 0:
+                only what has no weight at all, which after a resize is little but what lies outside of the crop.
+            whole_picture: Keep the same coefficients in the blocks that the centre crop does not touch as well.
+            exif_orientation: Whether evaluation turns pictures upright first.
+
+        Returns:
+            A new image with planes in memory (`source` is "planes"), and the same tables, sampling and orientation.
+
+        Raises:
+            JpegError: If the file turns out to be damaged.
+            TypeError: If `spec` is no InputSpec, or `tolerance` no number.
+            ValueError: If the spec is of kind "rgb", the tolerance out of range, or the picture is none that evaluation
+                takes: its planes are not gray, YCbCr or equally sampled RGB, or it is too small and nothing resizes it.
+        """
+        # The operator needs torch, which a plain decode does not.
+        from freqlearn.visibility import visible
+
+        left = visible(
+            self._coefficients,
+            spec,
+            tolerance=tolerance,
+            whole_picture=whole_picture,
+            exif_orientation=exif_orientation,
+        )
+        return DCTImage(left, self._plan)
 
     def dequantised(self) -> Three:
         """Y, Cb, Cr of the file's picture, whatever its colours; the plan is not applied.
