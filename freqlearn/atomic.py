@@ -25,7 +25,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_file(
-    path: str | os.PathLike[str], write: Callable[[IO[bytes]], object], *, keep: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    write: Callable[[IO[bytes]], object],
+    *,
+    keep: str | os.PathLike[str] | None = None,
+    synchronised: bool = True,
 ) -> None:
     """Write a file as `write_text` does, with a function that is given the open file.
 
@@ -35,6 +39,8 @@ def write_file(
         path: File to write; its folder must exist.
         write: Writes the content.
         keep: Name in the same folder for what was there before; otherwise that is gone.
+        synchronised: False leaves it to the system when the content goes to the disk, which saves milliseconds: for
+            many files that can be made again, after which somebody calls os.sync.
 
     Raises:
         OSError: If the file cannot be written; what was there before is then untouched.
@@ -45,7 +51,7 @@ def write_file(
             with open(target, "wb") as file:
                 write(file)
         else:
-            _replace(target, write, None if keep is None else Path(keep))
+            _replace(target, write, None if keep is None else Path(keep), synchronised)
     except OSError as error:
         if error.errno is None:
             raise
@@ -74,19 +80,21 @@ def remove_leftovers(folder: str | os.PathLike[str], pattern: str = "*") -> list
 _SUFFIX = ".tmp"
 
 
-def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | None) -> None:
+def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | None, synchronised: bool) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}{_SUFFIX}")
     try:
         with open(temporary, "wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if synchronised:
+                file.flush()
+                os.fsync(file.fileno())
         if keep is not None and target.exists():
             _keep(target, keep)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    _synchronise(target.parent)
+    if synchronised:
+        _synchronise(target.parent)
 
 
 def _keep(target: Path, keep: Path) -> None:

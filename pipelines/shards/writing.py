@@ -68,7 +68,7 @@ class ShardWriter:
         """
         self._counted = _Counted(file)
         self._compressor = _compressor(self._counted, compression)
-        self._tar = tarfile.open(
+        self._tar = tarfile.TarFile(
             fileobj=self._compressor or self._counted,
             mode="w",
             format=tarfile.PAX_FORMAT,
