@@ -3,18 +3,15 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from freqlearn.channels import ChannelSet
-from freqlearn.encoding import Subsampling
 from freqlearn.planes import checked_table
-from freqlearn.quality import quality_tables
 
-PACKED_SAMPLINGS: tuple[Subsampling, ...] = ("4:4:4", "4:2:0")
-"""Samplings that packed pictures can have."""
+Sampling: TypeAlias = Literal["4:4:4", "4:2:0"]
 
 # Names of one part, of characters that every file system and tar takes: an index from elsewhere names no other folder.
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -22,112 +19,28 @@ _SHARD_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.tar")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _T = TypeVar("_T")
-_Table = tuple[tuple[int, ...], ...]
+_LARGEST = 2**63 - 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class PackedShard:
-    """A tar file of a packed set.
-
-    Attributes:
-        file: Its name in the folder of its split, such as "0000.tar".
-        images: Pictures in it, at least one.
-        bytes: Size of the tar file.
-        sha256: Checksum of the tar file, 64 lower-case hexadecimal digits.
-    """
-
-    file: str
-    images: int
-    bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if not _matches(_SHARD_NAME, self.file):
-            raise ValueError(
-                f'file: expected the name of a tar file in its split\'s folder, "0000.tar", got {self.file!r}'
-            )
-        _check_count("images", self.images, least=1)
-        _check_count("bytes", self.bytes, least=1)
-        if not _matches(_SHA256, self.sha256):
-            raise ValueError(f"sha256: expected 64 lower-case hexadecimal digits, got {self.sha256!r}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Inverse of `to_dict`; a ValueError or TypeError names the field that is wrong."""
-        return cls(**fields_of(data, "a shard", ("file", "images", "bytes", "sha256")))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackedSplit:
-    """The pictures of "train" or "val".
-
-    Attributes:
-        images: Number of pictures, of all shards together.
-        bytes: Bytes of these JPEG files, without the tar files around them.
-        enlarged: How many were smaller than the short side and have been enlarged, as evaluation would have done.
-        shards: The tar files, in the order of their samples.
-    """
-
-    images: int
-    bytes: int
-    enlarged: int
-    shards: tuple[PackedShard, ...]
-
-    def __post_init__(self) -> None:
-        _check_count("images", self.images, least=1)
-        _check_count("bytes", self.bytes, least=1)
-        _check_count("enlarged", self.enlarged, least=0)
-        if self.enlarged > self.images:
-            raise ValueError(f"enlarged: expected at most the {self.images} images that there are, got {self.enlarged}")
-        listed = sum(shard.images for shard in self.shards)
-        if listed != self.images:
-            raise ValueError(f"images: expected the {listed} of the {len(self.shards)} shards, got {self.images}")
-        files = [shard.file for shard in self.shards]
-        twice = sorted({file for file in files if files.count(file) > 1}) if len(set(files)) < len(files) else []
-        if twice:
-            raise ValueError(f"shards: expected each file once, got {twice[0]!r} twice")
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        return vars(self) | {"shards": [shard.to_dict() for shard in self.shards]}
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Inverse of `to_dict`; a ValueError or TypeError names the field that is wrong."""
-        fields = fields_of(data, "a split", ("images", "bytes", "enlarged", "shards"))
-        shards = fields.pop("shards")
-        if not isinstance(shards, list):
-            raise TypeError(f"shards: expected a list, got {type(shards).__name__}")
-        read = (
-            within(f"shards[{place}]", lambda one: PackedShard.from_dict(one), shard)
-            for place, shard in enumerate(shards)
-        )
-        return cls(**fields, shards=tuple(read))
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Packing:
-    """How pictures were packed: enough to pack them again.
+    """How photos were packed.
 
     Attributes:
-        short_side_px: What their short side was resized to before the margins were left out.
-        channels: The channels that the files carry, of their own planes; every other coefficient is zero.
-        quality: Quality of the standard quantisation tables; None where tables were given.
-        quant_tables: Given tables, (8, 8) each in natural order: of luma and of both chromas; None for standard ones.
-        sampling: Of the chroma planes, "4:4:4" or "4:2:0".
-        shard_images: Pictures a shard, but for the last one of a split.
-        seed: What the order of the pictures derives from.
+        short_side_px: Of the resized photos: the spec's resize_px.
+        channels: Of the model's channels, those that the files carry; the spec's and maybe more.
+        quality: libjpeg's, 1 to 100; None if the tables are no quality's.
+        quant_tables: Of Y, Cb and Cr: 64 entries each, 1 to 65535, natural order.
+        sampling: Of the files; gray ones have none.
+        shard_images: How many images a shard holds, but for a split's last.
+        seed: Of the order of each split.
     """
 
     short_side_px: int
     channels: ChannelSet
     quality: int | None
-    quant_tables: tuple[_Table, _Table] | None
-    sampling: Subsampling
+    quant_tables: tuple[tuple[int, ...], ...]
+    sampling: Sampling
     shard_images: int
     seed: int
 
@@ -135,30 +48,22 @@ class Packing:
         _check_count("short_side_px", self.short_side_px, least=8)
         if not isinstance(self.channels, ChannelSet):
             raise TypeError(f"channels: expected a ChannelSet, got {self.channels!r}")
-        if (self.quality is None) == (self.quant_tables is None):
-            raise ValueError(
-                "expected either a quality or quant_tables, got " + ("none" if self.quality is None else "both")
-            )
         if self.quality is not None:
             _check_count("quality", self.quality, least=1, most=100)
-        if self.quant_tables is not None:
-            object.__setattr__(self, "quant_tables", within("quant_tables", _two_tables, self.quant_tables))
-        if self.sampling not in PACKED_SAMPLINGS:
-            raise ValueError(f"sampling: expected one of {', '.join(PACKED_SAMPLINGS)}, got {self.sampling!r}")
+        object.__setattr__(self, "quant_tables", within("quant_tables", _three_tables, self.quant_tables))
+        if self.sampling not in get_args(Sampling):
+            raise ValueError(f"sampling: expected one of {', '.join(get_args(Sampling))}, got {self.sampling!r}")
         _check_count("shard_images", self.shard_images, least=1)
-        _check_count("seed", self.seed, least=-(2**63), most=2**63 - 1)
+        _check_count("seed", self.seed, least=-_LARGEST - 1)
 
     @property
-    def tables(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """The quantisation tables of luma and chroma: (8, 8) uint16 each, natural order."""
-        if self.quant_tables is None:
-            return quality_tables(cast(int, self.quality))
-        luma, chroma = (np.array(table, np.uint16) for table in self.quant_tables)
-        return luma, chroma
+    def tables(self) -> tuple[NDArray[np.uint16], ...]:
+        """The quantisation tables of Y, Cb and Cr: (8, 8) uint16 each, natural order."""
+        return tuple(np.array(table, np.uint16).reshape(8, 8) for table in self.quant_tables)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        tables = None if self.quant_tables is None else [[list(row) for row in table] for table in self.quant_tables]
+        """Return it as JSON types."""
+        tables = [list(table) for table in self.quant_tables]
         return vars(self) | {"channels": self.channels.to_dict(), "quant_tables": tables}
 
     @classmethod
@@ -167,6 +72,93 @@ class Packing:
         names = ("short_side_px", "channels", "quality", "quant_tables", "sampling", "shard_images", "seed")
         fields = fields_of(data, "packing", names)
         return cls(**fields | {"channels": within("channels", ChannelSet.from_dict, fields["channels"])})
+
+
+@dataclass(frozen=True)
+class PackedShard:
+    """One tar file.
+
+    Attributes:
+        file: Its path relative to the index, with "/": "train/0000.tar".
+        images: How many it holds.
+        bytes: Its size.
+        sha256: Of its bytes, hexadecimal.
+    """
+
+    file: str
+    images: int
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        split, _, name = self.file.partition("/") if isinstance(self.file, str) else ("", "", "")
+        if not (_SPLIT_NAME.fullmatch(split) and _SHARD_NAME.fullmatch(name)):
+            raise ValueError(f'file: expected the path of a tar file such as "train/0000.tar", got {self.file!r}')
+        _check_count("images", self.images, least=1)
+        _check_count("bytes", self.bytes, least=1)
+        if not isinstance(self.sha256, str) or not _SHA256.fullmatch(self.sha256):
+            raise ValueError(f"sha256: expected 64 lower-case hexadecimal digits, got {self.sha256!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Inverse of `to_dict`; a ValueError or TypeError names the field that is wrong."""
+        return cls(**fields_of(data, "a shard", ("file", "images", "bytes", "sha256")))
+
+
+@dataclass(frozen=True)
+class PackedSplit:
+    """One split: "train", "val".
+
+    Attributes:
+        enlarged: How many photos had a short side below `Packing.short_side_px`.
+        shards: Its tar files, in order; at least one.
+    """
+
+    enlarged: int
+    shards: tuple[PackedShard, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shards", tuple(self.shards))
+        if not self.shards:
+            raise ValueError("shards: expected at least one, got none")
+        files = [shard.file for shard in self.shards]
+        if len(set(files)) < len(files):
+            twice = next(file for number, file in enumerate(files) if file in files[:number])
+            raise ValueError(f"shards: expected each file once, got {twice!r} twice")
+        _check_count("enlarged", self.enlarged, least=0, most=self.images)
+
+    @property
+    def images(self) -> int:
+        """How many images it holds."""
+        return sum(shard.images for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Size of its tar files together."""
+        return sum(shard.bytes for shard in self.shards)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        shards = [shard.to_dict() for shard in self.shards]
+        return {"images": self.images, "bytes": self.bytes, "enlarged": self.enlarged, "shards": shards}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Inverse of `to_dict`; a ValueError or TypeError names the field that is wrong."""
+        fields = fields_of(data, "a split", ("images", "bytes", "enlarged", "shards"))
+        listed = fields["shards"]
+        if not isinstance(listed, list):
+            raise TypeError(f"shards: expected a list, got {type(listed).__name__}")
+        shards = (within(f"shards[{place}]", PackedShard.from_dict, shard) for place, shard in enumerate(listed))
+        split = cls(fields["enlarged"], tuple(shards))
+        for name, sum_of_shards in (("images", split.images), ("bytes", split.bytes)):
+            if isinstance(fields[name], bool) or fields[name] != sum_of_shards:
+                raise ValueError(f"{name}: expected {sum_of_shards}, the sum of its shards, got {fields[name]!r}")
+        return split
 
 
 def fields_of(data: Any, what: str, names: Sequence[str]) -> dict[str, Any]:
@@ -196,28 +188,23 @@ def within(where: str, read: Callable[[Any], _T], data: Any) -> _T:
 
 def check_split_name(name: Any) -> None:
     """Raise a ValueError for what cannot be the name of a split, which is the name of its folder."""
-    if not _matches(_SPLIT_NAME, name):
+    if not isinstance(name, str) or not _SPLIT_NAME.fullmatch(name):
         raise ValueError(f"expected names such as train and val, of letters, digits, '-', '_' and '.', got {name!r}")
 
 
-def _two_tables(tables: Any) -> tuple[_Table, _Table]:
-    if not isinstance(tables, Sequence) or len(tables) != 2:
-        raise ValueError(f"expected two tables, of luma and of chroma, got {tables!r:.80}")
-    luma, chroma = (checked_table(np.asarray(table), number) for number, table in enumerate(tables))
-    return _rows(luma), _rows(chroma)
+def _three_tables(tables: Any) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(tables, Sequence) or len(tables) != 3:
+        raise ValueError(f"expected three tables, of Y, Cb and Cr, got {tables!r:.80}")
+    for number, table in enumerate(tables):
+        if not isinstance(table, Sequence) or len(table) != 64:
+            raise ValueError(f"expected 64 entries of quantisation table {number}, got {table!r:.80}")
+    arrays = (checked_table(np.asarray(table).reshape(8, 8), number) for number, table in enumerate(tables))
+    return tuple(tuple(array.ravel().tolist()) for array in arrays)
 
 
-def _rows(table: NDArray[np.uint16]) -> _Table:
-    return tuple(tuple(int(value) for value in row) for row in table)
-
-
-def _matches(pattern: re.Pattern[str], text: Any) -> bool:
-    return isinstance(text, str) and pattern.fullmatch(text) is not None
-
-
-def _check_count(name: str, value: Any, *, least: int, most: int = 2**63 - 1) -> None:
+def _check_count(name: str, value: Any, *, least: int, most: int = _LARGEST) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name}: expected an integer, got {value!r}")
     if not least <= value <= most:
-        limits = f"at least {least}" if most == 2**63 - 1 else f"{least} to {most}"
+        limits = f"at least {least}" if most == _LARGEST else f"{least} to {most}"
         raise ValueError(f"{name}: expected {limits}, got {value}")

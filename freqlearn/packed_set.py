@@ -3,43 +3,44 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 from freqlearn import atomic
 from freqlearn.channels import ChannelSet
 from freqlearn.documents import Format
 from freqlearn.indexing import NUM_CHANNELS, label
-from freqlearn.packed_index import PackedShard, PackedSplit, Packing, check_split_name, within
+from freqlearn.packed_index import PackedShard, PackedSplit, Packing, Sampling, check_split_name, within
 from freqlearn.spec import InputSpec
 
-__all__ = ["INDEX", "PackedSet", "PackedShard", "PackedSplit", "Packing"]
+__all__ = ["INDEX", "PackedSet", "PackedShard", "PackedSplit", "Packing", "Sampling"]
 
 INDEX = "index.json"
-"""The index's name in the folder of a packed set."""
+"""The index's name; it lies in the folder that holds the splits' folders and classes.txt."""
 
 _FORMAT = Format(
     "freqlearn.packed_set",
     1,
     "the index of a packed set",
     ("classes", "spec", "packing", "splits"),
-    "pack the set anew",
+    "pack the photos anew",
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class PackedSet:
-    """Pictures at the size that evaluation resizes to, in tar shards, with only some channels.
+    """A packed set, as its index describes it.
+
+    The evaluation pipeline of `spec` sees in a packed picture what it sees in the photo, but for the rounding of its
+    coefficients: the picture's short side is the spec's resize_px already, and the centre crop begins on a block.
 
     Attributes:
-        root: Its folder: index.json, classes.txt, and a folder of shards a split.
-        classes: Class names in the order of their numbers.
-        spec: What evaluation makes of the packed pictures: the channels, their mean and std, the size of the centre
-            crop, and the resize that leaves a packed picture as it is (None, or the short side they all have).
-        packing: How they were packed.
-        splits: Name of the split ("train", "val") -> its shards.
+        root: The folder of the index, of classes.txt, and of a folder of shards a split.
+        classes: Class names; a label is an index into them.
+        spec: What the pictures were packed for; of photos and of packed pictures alike.
+        packing: How.
+        splits: By name ("train", "val"), in the order of the index.
     """
 
     root: Path
@@ -55,17 +56,19 @@ class PackedSet:
         lacking = set(self.spec.channels) - set(self.channels)
         if lacking:
             raise ValueError(f"spec: expected channels that the files carry, got {_named(lacking)} too")
-        short_side = self.packing.short_side_px
-        if self.spec.size_px > short_side or self.spec.resize_px not in (None, short_side):
+        if self.spec.resize_px != self.packing.short_side_px:
             raise ValueError(
-                f"spec: expected a size_px of at most the short side of {short_side} px, and that or null as resize_px, "
-                f"got size_px {self.spec.size_px}, resize_px {self.spec.resize_px}"
+                f"spec: expected the short side of the packed pictures, {self.packing.short_side_px} px, as resize_px, "
+                f"got {self.spec.resize_px}"
             )
-        for name in self.splits:
-            within("splits", check_split_name, name)
         if not self.splits:
             raise ValueError("splits: expected at least one, got none")
-        object.__setattr__(self, "splits", MappingProxyType(dict(self.splits)))
+        for name, split in self.splits.items():
+            within("splits", check_split_name, name)
+            for shard in split.shards:
+                if not shard.file.startswith(f"{name}/"):
+                    raise ValueError(f"splits.{name}: expected shards in the folder {name}, got {shard.file!r}")
+        object.__setattr__(self, "splits", dict(self.splits))
 
     @property
     def channels(self) -> ChannelSet:
@@ -76,11 +79,6 @@ class PackedSet:
     def is_pruned(self) -> bool:
         """Whether the files lack some of the 192 channels."""
         return len(self.channels) < NUM_CHANNELS
-
-    @property
-    def original_spec(self) -> InputSpec:
-        """The spec for the files that were packed: evaluation of them gives what `spec` gives of the packed ones."""
-        return replace(self.spec, resize_px=self.packing.short_side_px)
 
     def split(self, name: str) -> PackedSplit:
         """A split by its name.
@@ -98,7 +96,7 @@ class PackedSet:
         Raises:
             ValueError: If the set has no such split.
         """
-        return tuple(self.root / split / shard.file for shard in self.split(split).shards)
+        return tuple(self.root / shard.file for shard in self.split(split).shards)
 
     def to_dict(self) -> dict[str, Any]:
         """The index as JSON types."""
@@ -135,13 +133,15 @@ class PackedSet:
             splits=splits,
         )
 
-    def save(self) -> None:
-        """Write the index into the set's folder, in one step.
+    def save(self) -> Path:
+        """Write the index into `root`, in one step, and return its path.
 
         Raises:
             OSError: If it cannot be written.
         """
-        atomic.write_text(self.root / INDEX, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+        path = self.root / INDEX
+        atomic.write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+        return path
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
