@@ -18,15 +18,14 @@ using namespace nb::literals;
 
 namespace {
 
-using freqlearn::Coefficient;
 using freqlearn::Decoded;
 using freqlearn::ErrorKind;
 using freqlearn::Info;
 using freqlearn::JpegError;
+using freqlearn::PlaneArray;
 using freqlearn::find_instruction_set;
 using freqlearn::without_gil;
 
-using PlaneArray = nb::ndarray<nb::numpy, Coefficient, nb::ndim<4>>;  // (rows, cols, 8, 8)
 using TableArray = nb::ndarray<nb::numpy, std::uint16_t, nb::shape<8, 8>>;
 
 const char* class_name(ErrorKind kind) {
@@ -61,16 +60,9 @@ std::vector<TableArray> table_arrays(const std::vector<freqlearn::QuantTable>& t
   return arrays;
 }
 
-// Views of the decoded memory: each array keeps its own plane alive.
 std::vector<PlaneArray> plane_arrays(const Decoded& decoded) {
   std::vector<PlaneArray> arrays;
-  for (const freqlearn::Plane& plane : decoded.planes) {
-    using Shared = std::shared_ptr<Coefficient[]>;
-    auto shared = std::make_unique<Shared>(plane.coefficients());
-    Coefficient* values = shared->get();
-    const nb::capsule owner(shared.release(), [](void* p) noexcept { delete static_cast<Shared*>(p); });
-    arrays.emplace_back(values, std::initializer_list<std::size_t>{plane.rows(), plane.cols(), 8, 8}, owner);
-  }
+  for (const freqlearn::Plane& plane : decoded.planes) arrays.push_back(freqlearn::plane_array(plane));
   return arrays;
 }
 
@@ -195,6 +187,18 @@ Raises:
 
 }  // namespace
 
+namespace freqlearn {
+
+PlaneArray plane_array(const Plane& plane) {
+  using Shared = std::shared_ptr<Coefficient[]>;
+  auto shared = std::make_unique<Shared>(plane.coefficients());
+  Coefficient* values = shared->get();
+  const nb::capsule owner(shared.release(), [](void* p) noexcept { delete static_cast<Shared*>(p); });
+  return {values, std::initializer_list<std::size_t>{plane.rows(), plane.cols(), 8, 8}, owner};
+}
+
+}  // namespace freqlearn
+
 NB_MODULE(_native, m) {
   m.doc() = "JPEG files to quantised DCT coefficients.";
   // What a program still holds when it ends (a loader in a reference cycle) is no leak that a user should read of.
@@ -212,6 +216,7 @@ NB_MODULE(_native, m) {
   bind_decoded(m);
   bind_functions(m);
   freqlearn::bind_operator(m);
+  freqlearn::bind_visibility(m);
   freqlearn::bind_batch(m);
   freqlearn::bind_rows(m);
   freqlearn::bind_write(m);

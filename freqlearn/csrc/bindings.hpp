@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 
 #include <array>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "cpu.hpp"
 #include "error.hpp"
 #include "execute.hpp"
+#include "planes.hpp"
 #include "segments.hpp"
 
 #define FREQLEARN_DATA_TYPE "bytes | bytearray | memoryview | numpy.typing.NDArray[numpy.uint8]"
@@ -61,6 +63,11 @@ inline InstructionSet find_instruction_set(const std::optional<std::string>& wan
   throw nanobind::value_error(("expected one of the instruction sets " + names + ", got " + *wanted).c_str());
 }
 
+// bindings.cpp
+// (rows, cols, 8, 8): a view of a plane's memory, which it keeps alive.
+using PlaneArray = nanobind::ndarray<nanobind::numpy, Coefficient, nanobind::ndim<4>>;
+PlaneArray plane_array(const Plane& plane);
+
 // bindings_operator.cpp
 void bind_operator(nanobind::module_& m);
 // A tensor's memory: address, "float32", "float16" or "bfloat16", (channels, rows, cols), strides in elements.
@@ -70,6 +77,9 @@ Output output_of(std::uintptr_t pointer, const std::string& type, const std::arr
 std::vector<StoredPlane> planes_of(const std::vector<nanobind::object>& blocks,
                                    const std::vector<nanobind::object>& tables,
                                    const std::vector<std::pair<int, int>>& sampling);
+
+// bindings_visibility.cpp
+void bind_visibility(nanobind::module_& m);
 
 // bindings_batch.cpp
 void bind_batch(nanobind::module_& m);

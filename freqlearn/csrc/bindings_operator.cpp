@@ -5,7 +5,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -213,47 +211,6 @@ Raises:
     ValueError: If the plan does not fit the planes, or the result's shape the plan.)");
 }
 
-using BlockNeed = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t, std::uint64_t>;
-
-void bind_needed_blocks(nb::module_& m) {
-  m.def(
-      "needed_blocks",
-      [](const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
-         const std::vector<std::pair<int, int>>& sampling, const std::string& color_space, const Plan& plan,
-         const Target& target) {
-        const std::vector<StoredPlane> planes = planes_of(blocks, tables, sampling);
-        std::vector<BlockNeed> needs;
-        const nb::gil_scoped_release release;
-        for (const BlockRange& range : needed_blocks(planes, color_space, plan, target)) {
-          const BlockRange some = range.empty() ? BlockRange{.coefficients = 0} : range;
-          needs.emplace_back(some.row_begin, some.row_end, some.col_begin, some.col_end, some.coefficients);
-        }
-        return needs;
-      },
-      "planes"_a, "quant_tables"_a, "sampling"_a, "color_space"_a, "plan"_a, "target"_a,
-      nb::sig("def needed_blocks(planes: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]], quant_tables: "
-              "collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | None], sampling: "
-              "collections.abc.Sequence[tuple[int, int]], color_space: str, plan: Plan, target: Target) -> "
-              "list[tuple[int, int, int, int, int]]"),
-      R"(What execute_planes reads of the planes: all else may be zero, and the result is the same to the bit.
-
-Args:
-    planes: As for execute_planes.
-    quant_tables: As for execute_planes.
-    sampling: As for execute_planes.
-    color_space: As for execute_planes.
-    plan: For the planes' picture.
-    target: The wanted channels, and the tolerance.
-
-Returns:
-    First row, end of rows, first column and end of columns of the blocks of each plane, and which of their
-    coefficients: bit 8 * v + u. All zero where nothing is.
-
-Raises:
-    TypeError: If a plane is of another kind.
-    ValueError: If the plan does not fit the planes.)");
-}
-
 }  // namespace
 
 Output output_of(std::uintptr_t pointer, const std::string& type, const Numbers3& shape, const Numbers3& strides) {
@@ -281,7 +238,6 @@ void bind_operator(nb::module_& m) {
   bind_plan(m);
   bind_target(m);
   bind_execute(m);
-  bind_needed_blocks(m);
   m.def(
       "instruction_sets",
       [] {

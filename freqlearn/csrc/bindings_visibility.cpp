@@ -1,0 +1,99 @@
+// What a model sees of a picture, for Python: which coefficients the operator reads, and planes with these alone.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "kept_blocks.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace freqlearn {
+namespace {
+
+// Rows of blocks (first, end), columns (first, end), bits of the coefficients.
+using Range = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t, std::uint64_t>;
+using StoredArray = nb::ndarray<const Coefficient, nb::shape<-1, -1, 8, 8>, nb::c_contig, nb::device::cpu>;
+
+std::vector<Range> needed(const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
+                          const std::vector<std::pair<int, int>>& sampling, const std::string& color_space,
+                          const Plan& plan, const Target& target) {
+  const std::vector<StoredPlane> planes = planes_of(blocks, tables, sampling);
+  const nb::gil_scoped_release release;
+  std::vector<Range> ranges;
+  for (const BlockRange& range : needed_blocks(planes, color_space, plan, target)) {
+    const BlockRange some = range.empty() ? BlockRange{.coefficients = 0} : range;
+    ranges.emplace_back(some.row_begin, some.row_end, some.col_begin, some.col_end, some.coefficients);
+  }
+  return ranges;
+}
+
+PlaneArray kept(const StoredArray& blocks, const Range& range) {
+  const auto [row_begin, row_end, col_begin, col_end, coefficients] = range;
+  const std::size_t rows = blocks.shape(0), cols = blocks.shape(1);
+  if (row_begin > row_end || row_end > rows || col_begin > col_end || col_end > cols) {
+    throw std::invalid_argument(join("expected a range of blocks within the plane's ", rows, "x", cols, ", got rows ",
+                                     row_begin, " to ", row_end, ", columns ", col_begin, " to ", col_end));
+  }
+  Plane plane;
+  {
+    const nb::gil_scoped_release release;
+    plane = kept_blocks(blocks.data(), rows, cols, {row_begin, row_end, col_begin, col_end, coefficients});
+  }
+  return plane_array(plane);
+}
+
+}  // namespace
+
+void bind_visibility(nb::module_& m) {
+  m.def("needed_blocks", needed, "planes"_a, "quant_tables"_a, "sampling"_a, "color_space"_a, "plan"_a, "target"_a,
+        nb::sig("def needed_blocks(planes: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]], quant_tables: "
+                "collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | None], sampling: "
+                "collections.abc.Sequence[tuple[int, int]], color_space: str, plan: Plan, target: Target) -> "
+                "list[tuple[int, int, int, int, int]]"),
+        R"(What execute_planes reads of planes: all else may be zero, and the result is the same to the bit.
+
+Args:
+    planes: As for execute_planes.
+    quant_tables: As for execute_planes.
+    sampling: As for execute_planes.
+    color_space: As for execute_planes.
+    plan: For the planes' picture.
+    target: The wanted channels, and the tolerance.
+
+Returns:
+    Of each plane: first row, end of rows, first column and end of columns of the blocks, and which of their coefficients,
+    bit 8 * v + u. All zero where nothing is read.
+
+Raises:
+    TypeError: If a plane is of another kind.
+    ValueError: If the plan does not fit the planes.)");
+  m.def("kept_blocks", kept, "plane"_a, "range"_a,
+        nb::sig("def kept_blocks(plane: numpy.typing.NDArray[numpy.int16], range: tuple[int, int, int, int, int]) -> "
+                "numpy.typing.NDArray[numpy.int16]"),
+        R"(A copy of a plane in which all is zero but what a range names.
+
+Args:
+    plane: (rows, cols, 8, 8) int16, contiguous, natural order.
+    range: As needed_blocks returns it.
+
+Returns:
+    (rows, cols, 8, 8) int16.
+
+Raises:
+    TypeError: If the plane is of another kind.
+    ValueError: If the range is not within the plane.)");
+}
+
+}  // namespace freqlearn
