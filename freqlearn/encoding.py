@@ -51,7 +51,7 @@ def encode(
     height, width = pixels.shape[:2]
     factors: Sampling = ((1, 1),) if gray else _factors(sampling)
     layout = Layout((height, width), factors, "gray" if gray else "YCbCr", 1)
-    tables = _tables(quality, quant_tables, count)
+    tables = chosen_tables(quality, quant_tables, count)
     wanted = _wanted(channels, count)
     components = [component for component in range(count) if wanted[component]]
     full = [pixels] if gray else ycbcr_samples(pixels, components)
@@ -99,9 +99,15 @@ def _factors(sampling: Subsampling | Sequence[tuple[int, int]]) -> Sampling:
     return factors
 
 
-def _tables(
+def chosen_tables(
     quality: int | None, quant_tables: Sequence[NDArray[Any]] | None, count: int
 ) -> tuple[NDArray[np.uint16], ...]:
+    """The quantisation tables of so many components that a quality or tables mean; quality 75 if neither is given.
+
+    Raises:
+        TypeError: If the quality, or an entry, is not an integer.
+        ValueError: If both are given, one is out of range, or there are not `count` tables.
+    """
     if quant_tables is None:
         number = _DEFAULT_QUALITY if quality is None else integer(quality, "quality")
         luminance, chrominance = quality_tables(number)

@@ -24,11 +24,11 @@ class CenterCrop(PlanTransform):
 
     def change(self, plan: Plan, params: dict[str, Any]) -> Plan:
         """Crop what the plan shows."""
-        top, left = (_anchor(crop, side) for crop, side in zip(self.size, plan.output_size, strict=True))
+        top, left = (centred(crop, side) for crop, side in zip(self.size, plan.output_size, strict=True))
         return plan.crop(top=top, left=left, height=self.size[0], width=self.size[1])
 
 
-def _anchor(crop: int, side: int) -> int:
+def centred(crop: int, side: int) -> int:
     """First pixel of a centred crop; torchvision rounds halves to even, and puts the odd padding pixel at the end."""
     return -((crop - side) // 2) if crop > side else round((side - crop) / 2.0)
 
