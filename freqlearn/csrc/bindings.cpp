@@ -220,4 +220,5 @@ NB_MODULE(_native, m) {
   freqlearn::bind_batch(m);
   freqlearn::bind_rows(m);
   freqlearn::bind_write(m);
+  freqlearn::bind_encode(m);
 }

@@ -90,4 +90,7 @@ void bind_rows(nanobind::module_& m);
 // bindings_write.cpp
 void bind_write(nanobind::module_& m);
 
+// bindings_encode.cpp
+void bind_encode(nanobind::module_& m);
+
 }  // namespace freqlearn
