@@ -118,6 +118,12 @@ COMMANDS: dict[str, Command] = {
         "freqlearn.pipelines.detection.commands:rank",
         options="freqlearn.pipelines.detection.rank_options:DetectRankOptions",
     ),
+    "prune": Command(
+        "make JPEG files smaller by the coefficients that a model does not need",
+        "freqlearn.pipelines.pruning.command:prune",
+        options="freqlearn.pipelines.pruning.options:PruneOptions",
+        positional=("source", "output"),
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",

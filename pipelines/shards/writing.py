@@ -66,7 +66,7 @@ class ShardWriter:
             file: An open binary file, which is left open.
             compression: Of the whole shard; "" for none.
         """
-        self._counted = _Counted(file)
+        self._counted = CountedFile(file)
         self._compressor = _compressor(self._counted, compression)
         self._tar = tarfile.TarFile(
             fileobj=self._compressor or self._counted,
@@ -122,24 +122,33 @@ class ShardWriter:
                 self._compressor.close()
 
 
-class _Counted:
-    """A file that is written from one end to the other; counts its bytes and hashes them."""
+class CountedFile:
+    """A file that is written from one end to the other; counts its bytes and hashes them.
+
+    Attributes:
+        size_bytes: How many bytes have been written.
+        digest: SHA-256 of them.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
+        """Begin at the beginning of an open file."""
         self._file = file
         self.size_bytes = 0
         self.digest = hashlib.sha256()
 
     def write(self, data: Any) -> int:
+        """Write some bytes."""
         self._file.write(data)
         self.digest.update(data)
         self.size_bytes += len(data)
         return len(data)
 
     def tell(self) -> int:
+        """Position in the file."""
         return self.size_bytes
 
     def flush(self) -> None:
+        """Hand everything to the system."""
         self._file.flush()
 
 

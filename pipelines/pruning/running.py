@@ -1,0 +1,172 @@
+"""`freqlearn prune`: from options to smaller files, and a report."""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from freqlearn import atomic
+from freqlearn.cores import available_cores
+from freqlearn.image import DCTImage
+from freqlearn.pipelines.bad_images import list_bad_images, skipped_line
+from freqlearn.pipelines.data import pointing_to_skip
+from freqlearn.pipelines.inputs import read_channels
+from freqlearn.pipelines.progress import progress_bar
+from freqlearn.pipelines.pruning.files import Job, prune_file
+from freqlearn.pipelines.pruning.log import DoneLog
+from freqlearn.pipelines.pruning.options import PruneOptions
+from freqlearn.pipelines.pruning.pictures import Pruner
+from freqlearn.pipelines.pruning.places import Places, find_places
+from freqlearn.pipelines.pruning.report import PruneReport, listed_growth
+from freqlearn.pipelines.pruning.tally import Outcome, Tally
+from freqlearn.pipelines.unfinished import digest_of_run, partial_path
+
+_QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow file at the head of the queue
+
+_log = logging.getLogger(__name__)
+
+
+def prune(options: PruneOptions) -> PruneReport:
+    """Write JPEG files anew with only the coefficients that a model sees, or those of some channels.
+
+    The result does not depend on the number of threads. A run that was stopped, however, is gone on from by the same
+    options.
+
+    Raises:
+        ImportError: If a progress bar is wanted and the extra `train` is missing, or a pattern of shards is to be
+            expanded and webdataset is.
+        KeyboardInterrupt: On Ctrl-C, with a message that says how far it came.
+        OSError: If something cannot be written. What is finished is kept.
+        ValueError: If the options make no sense, there is nothing to prune, or a file cannot be read.
+    """
+    keeping = _keeping(options)
+    places = find_places(options)
+    log = None if places.single else _begun_log(options, keeping, places)
+    job = Job(places, Pruner(keeping.keep, options.metadata, options.progressive), options.on_bad_image == "skip", log)
+    with pointing_to_skip():
+        outcome = _pruned(job, options)
+    report = PruneReport(
+        source=options.source,
+        output=str(places.root),
+        kept=keeping.words,
+        options=keeping.facts,
+        classes={label: outcome.classes[label] for label in sorted(outcome.classes)},
+        grew=outcome.grew,
+        lowest=outcome.lowest,
+        skipped=outcome.skipped,
+    )
+    if hasattr(os, "sync") and not places.in_place:
+        os.sync()
+    if outcome.skipped:
+        _, count = list_bad_images(places.report.parent, dict(outcome.skipped))
+        _log.warning("%s", skipped_line(places.report.parent, count))
+    atomic.write_text(places.report, report.to_json())
+    if log is not None:
+        log.remove()
+    return report
+
+
+@dataclass(frozen=True)
+class _Keeping:
+    """What stays of each picture.
+
+    Attributes:
+        keep: Image -> the same with fewer coefficients.
+        words: For people.
+        facts: As JSON types: equal for what gives equal files.
+    """
+
+    keep: Callable[[DCTImage], DCTImage]
+    words: str
+    facts: dict[str, Any]
+
+
+def _keeping(options: PruneOptions) -> _Keeping:
+    written = {"metadata": options.metadata, "progressive": options.progressive}
+    channels = read_channels(str(options.channels), top=options.top)
+    return _Keeping(
+        lambda img: img.keep(channels),
+        f"kept of each file: its own channels {channels}",
+        {"channels": sorted(channels), **written},
+    )
+
+
+def _begun_log(options: PruneOptions, keeping: _Keeping, places: Places) -> DoneLog:
+    """The log of this run, and the folder that it is in, which must be empty or this run's.
+
+    Raises:
+        ValueError: If the output folder holds something else.
+    """
+    facts = f"{sorted(keeping.facts.items())} {options.in_place} {version('freqlearn')}"
+    if places.in_place:  # their sizes change as they are replaced
+        run = digest_of_run([], "\0".join([facts, *(entry.name for entry in places.entries)]))
+    else:
+        run = digest_of_run((entry.path for entry in places.entries), facts)
+        if not partial_path(places.report).is_file() and places.root.is_dir() and any(places.root.iterdir()):
+            raise ValueError(
+                f"{places.root}: expected a new or empty folder, or one that the same command has left unfinished; "
+                "remove it or write elsewhere"
+            )
+        places.root.mkdir(parents=True, exist_ok=True)
+    if not places.report.parent.is_dir():
+        raise ValueError(f"{places.report}: expected an existing folder, but {places.report.parent} is none; create it")
+    return DoneLog(places.report, run)
+
+
+def _pruned(job: Job, options: PruneOptions) -> Outcome:
+    """Prune all entries; what came of them together, in their order."""
+    entries = job.places.entries
+    together = Outcome()
+    done = 0
+    threads = options.threads or available_cores()
+    try:
+        with (
+            _pool(threads) as pool,
+            progress_bar("pruning", "files", total=len(entries), shown=options.progress) as advance,
+        ):
+
+            def futures() -> Iterator[Future[Outcome]]:
+                for entry in entries:
+                    yield pool.submit(prune_file, job, entry)
+
+            for future in _ahead(futures(), threads * _QUEUED_PER_THREAD):
+                _add(together, future.result())
+                done += 1
+                advance()
+    except KeyboardInterrupt:
+        kept = "" if job.log is None else "; the same command goes on from there"
+        raise KeyboardInterrupt(f"interrupted after {done} of {len(entries)} files{kept}") from None
+    return together
+
+
+def _add(together: Outcome, outcome: Outcome) -> None:
+    for label, tally in outcome.classes.items():
+        together.classes.setdefault(label, Tally()).add(tally)
+    together.grew = listed_growth(together.grew + outcome.grew)
+    together.skipped += outcome.skipped
+    if outcome.lowest is not None and (together.lowest is None or outcome.lowest[1] < together.lowest[1]):
+        together.lowest = outcome.lowest
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="prune")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an interrupt: wait for the files being written, start no other
+
+
+def _ahead(futures: Iterable[Future[Outcome]], queued: int) -> Iterator[Future[Outcome]]:
+    """The futures in order, after submitting the next `queued` ones: memory stays bounded for any number."""
+    waiting: deque[Future[Outcome]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) >= queued:
+            yield waiting.popleft()
+    yield from waiting
