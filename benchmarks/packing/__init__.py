@@ -1,0 +1,1 @@
+"""What packing at evaluation size gives and costs: bytes, speed, and the error in a model's channels."""
