@@ -1,4 +1,8 @@
-"""What of a picture's coefficients a model's evaluation weighs: the rest may go, and the model sees the same."""
+"""What of a picture's coefficients a model's evaluation weighs: the rest may go, and the model sees the same.
+
+To the bit, with one exception: of a file that defines a quantisation table only after its first scan, the operator
+cannot know what a tolerance allows to leave out, and takes all. Here all tables are known.
+"""
 
 from functools import lru_cache
 from typing import Any
@@ -31,23 +35,26 @@ def visible(
     if not isinstance(spec, InputSpec):
         raise TypeError(f"expected an InputSpec, got {type(spec).__name__}")
     steps, last = _evaluation(spec, float(tolerance), bool(exif_orientation))
-    img = DCTImage(coefficients)
-    for step in steps:
-        img = step(img)
-    planned = last.planned(img)
-    ranges: list[Range] = _native.needed_blocks(
-        img.planes,
-        img.quant_tables,
-        img.sampling,
-        img.color_space,
-        native_operator.plan_of(planned.plan),
-        last.target,
-    )
+    try:
+        ranges = _weighed(DCTImage(coefficients), steps, last)
+    except ValueError as error:
+        if type(error) is not ValueError or coefficients.path is None:
+            raise
+        raise ValueError(f"{coefficients.path}: {error}") from error
     if whole_picture:
+        planes = coefficients.decoded().planes
         ranges = [
-            (0, len(plane), 0, plane.shape[1], named[-1]) for plane, named in zip(img.planes, ranges, strict=True)
+            (0, len(plane), 0, plane.shape[1], places) for plane, (*_, places) in zip(planes, ranges, strict=True)
         ]
     return reduced(coefficients, ranges)
+
+
+def _weighed(img: DCTImage, steps: list[Any], last: ToFrequencyTensor) -> list[Range]:
+    """What of each plane the steps and the last one weigh."""
+    for step in steps:
+        img = step(img)
+    plan = native_operator.plan_of(last.planned(img).plan)
+    return _native.needed_blocks(img.planes, img.quant_tables, img.sampling, img.color_space, plan, last.target)
 
 
 @lru_cache(maxsize=16)
