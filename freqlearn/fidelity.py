@@ -1,11 +1,10 @@
 """How close a picture is to another one, from their coefficients alone."""
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from freqlearn import _native
 from freqlearn.dct import BLOCK
 from freqlearn.image import DCTImage
 
@@ -44,13 +43,9 @@ def _squared_error(img: DCTImage, original: DCTImage) -> float:
     ours, theirs = img.planes[0], original.planes[0]
     quantised = ours.dtype == theirs.dtype == np.int16 and img.color_space in ("gray", "YCbCr")
     if quantised and np.array_equal(img.quant_tables[0], original.quant_tables[0]):
-        steps = np.square(img.quant_tables[0], dtype=np.float64)
-        return float(np.sum(_squares(ours, theirs) * steps))
-    return float(np.sum(_squares(img.dequantised()[0], original.dequantised()[0])))
-
-
-def _squares(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.float64]:
-    """(8, 8): the sums of all blocks' squared differences; whole numbers stay exact, whatever their order."""
-    difference = np.subtract(ours, theirs, dtype=np.float64).reshape(-1, BLOCK * BLOCK)
-    sums: NDArray[np.float64] = np.einsum("bp,bp->p", difference, difference)
-    return sums.reshape(BLOCK, BLOCK)
+        # Whole numbers, so that the result is exact and the same on every machine.
+        steps = img.quant_tables[0].ravel().tolist()
+        sums = _native.squared_difference(ours, theirs)
+        return float(sum(step**2 * squares for step, squares in zip(steps, sums, strict=True)))
+    difference = np.subtract(img.dequantised()[0], original.dequantised()[0], dtype=np.float64)
+    return float(np.sum(np.square(difference)))

@@ -1,11 +1,14 @@
-// What a model sees of a picture, for Python: which coefficients the operator reads, and planes with these alone.
+// What a model sees of a picture, for Python: which coefficients the operator reads, planes with these alone, and how far
+// they are from the whole ones.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -15,6 +18,7 @@
 
 #include "bindings.hpp"
 #include "kept_blocks.hpp"
+#include "squared_difference.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -52,6 +56,16 @@ PlaneArray kept(const StoredArray& blocks, const Range& range) {
     plane = kept_blocks(blocks.data(), rows, cols, {row_begin, row_end, col_begin, col_end, coefficients});
   }
   return plane_array(plane);
+}
+
+std::array<std::uint64_t, 64> difference(const StoredArray& ours, const StoredArray& theirs) {
+  const std::size_t rows = ours.shape(0), cols = ours.shape(1);
+  if (theirs.shape(0) != rows || theirs.shape(1) != cols) {
+    throw std::invalid_argument(join("expected two planes of the same size, got ", rows, "x", cols, " and ",
+                                     theirs.shape(0), "x", theirs.shape(1), " blocks"));
+  }
+  const nb::gil_scoped_release release;
+  return squared_difference(ours.data(), theirs.data(), rows * cols);
 }
 
 }  // namespace
@@ -94,6 +108,21 @@ Returns:
 Raises:
     TypeError: If the plane is of another kind.
     ValueError: If the range is not within the plane.)");
+  m.def("squared_difference", difference, "ours"_a, "theirs"_a,
+        nb::sig("def squared_difference(ours: numpy.typing.NDArray[numpy.int16], theirs: "
+                "numpy.typing.NDArray[numpy.int16]) -> list[int]"),
+        R"(How far two planes are apart.
+
+Args:
+    ours: (rows, cols, 8, 8) int16, contiguous, natural order.
+    theirs: The same.
+
+Returns:
+    64 sums over all blocks of the squared differences of a coefficient, exact, at 8 * v + u.
+
+Raises:
+    TypeError: If a plane is of another kind.
+    ValueError: If they are not of the same size.)");
 }
 
 }  // namespace freqlearn
