@@ -5,69 +5,43 @@
 // fraction is dropped: a half for Y; for Cb and Cr 128 and a little less than a half.
 constexpr std::int32_t kHalf = 1 << 15, kCentre = (128 << 16) + kHalf - 1;
 
-// Pixels at a time: their colours, apart, stay in the nearest cache.
+// Pixels at a time: their colours stay in the nearest cache.
 constexpr std::size_t kColors = 256;
 
-FREQLEARN_INLINE void weigh_colors(const std::int32_t* __restrict r, const std::int32_t* __restrict g,
-                                   const std::int32_t* __restrict b, std::size_t count, std::int32_t of_r,
+// colors[i] = R + 2^8 G + 2^16 B of `count` pixels; what is in the last byte says nothing.
+FREQLEARN_INLINE void spread_colors(const std::uint8_t* rgb, std::size_t count, std::uint32_t* colors) {
+  std::size_t i = 0;
+#if FREQLEARN_SHUFFLES && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && (FREQLEARN_WIDTH >= 8 || defined(__ARM_NEON))
+  // Older x86 processors have no instruction for this shuffle. A pixel more than four is read.
+  typedef std::uint8_t Bytes __attribute__((vector_size(16)));
+  for (; i + 6 <= count; i += 4) {
+    Bytes four;
+    std::memcpy(&four, rgb + 3 * i, sizeof four);
+    four = __builtin_shufflevector(four, four, 0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11);
+    std::memcpy(colors + i, &four, sizeof four);
+  }
+#endif
+  for (; i < count; ++i) colors[i] = rgb[3 * i] | rgb[3 * i + 1] << 8 | rgb[3 * i + 2] << 16;
+}
+
+FREQLEARN_INLINE void weigh_colors(const std::uint32_t* __restrict colors, std::size_t count, std::int32_t of_r,
                                    std::int32_t of_g, std::int32_t of_b, std::int32_t added,
                                    std::uint8_t* __restrict out) {
   for (std::size_t i = 0; i < count; ++i) {
-    out[i] = static_cast<std::uint8_t>((of_r * r[i] + of_g * g[i] + of_b * b[i] + added) >> 16);
+    const auto r = static_cast<std::int32_t>(colors[i] & 255), g = static_cast<std::int32_t>(colors[i] >> 8 & 255),
+               b = static_cast<std::int32_t>(colors[i] >> 16 & 255);
+    out[i] = static_cast<std::uint8_t>((of_r * r + of_g * g + of_b * b + added) >> 16);
   }
 }
-
-#if FREQLEARN_SHUFFLES && (FREQLEARN_WIDTH >= 8 || defined(__ARM_NEON))
-// Every third byte of 48, from `first` on. Older x86 processors have no instruction for it.
-template <int First>
-FREQLEARN_INLINE void every_third(const std::uint8_t* from, std::int32_t* out) {
-  typedef std::uint8_t Bytes __attribute__((vector_size(16)));
-  Bytes a, b, c;
-  std::memcpy(&a, from, sizeof a);
-  std::memcpy(&b, from + 16, sizeof b);
-  std::memcpy(&c, from + 32, sizeof c);
-  constexpr int f = First;
-  // Eleven, ten or eleven of them are in the first 32 bytes; the rest in the last 16.
-  constexpr int n = f == 2 ? 10 : 11;
-  const Bytes ab = __builtin_shufflevector(a, b, f, f + 3, f + 6, f + 9, f + 12, f + 15, f + 18, f + 21, f + 24, f + 27,
-                                           n > 10 ? f + 30 : 0, 0, 0, 0, 0, 0);
-  const Bytes all = __builtin_shufflevector(ab, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, n > 10 ? 10 : f + 14, f + 17, f + 20,
-                                            f + 23, f + 26, f + 29);
-  std::uint8_t bytes[16];
-  std::memcpy(bytes, &all, sizeof bytes);
-  for (int i = 0; i < 16; ++i) out[i] = bytes[i];
-}
-
-FREQLEARN_INLINE std::size_t split_sixteens(const std::uint8_t* from, std::size_t count, std::int32_t* r,
-                                            std::int32_t* g, std::int32_t* b) {
-  std::size_t i = 0;
-  for (; i + 16 <= count; i += 16) {
-    every_third<0>(from + 3 * i, r + i);
-    every_third<1>(from + 3 * i, g + i);
-    every_third<2>(from + 3 * i, b + i);
-  }
-  return i;
-}
-#else
-FREQLEARN_INLINE std::size_t split_sixteens(const std::uint8_t*, std::size_t, std::int32_t*, std::int32_t*,
-                                            std::int32_t*) {
-  return 0;
-}
-#endif
 
 void to_ycbcr(const std::uint8_t* rgb, std::size_t count, std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr) {
-  std::int32_t r[kColors], g[kColors], b[kColors];
+  std::uint32_t colors[kColors];
   for (std::size_t begin = 0; begin < count; begin += kColors) {
     const std::size_t left = count - begin, some = left < kColors ? left : kColors;
-    const std::uint8_t* from = rgb + 3 * begin;
-    for (std::size_t i = split_sixteens(from, some, r, g, b); i < some; ++i) {
-      r[i] = from[3 * i];
-      g[i] = from[3 * i + 1];
-      b[i] = from[3 * i + 2];
-    }
-    if (y != nullptr) weigh_colors(r, g, b, some, 19595, 38470, 7471, kHalf, y + begin);
-    if (cb != nullptr) weigh_colors(r, g, b, some, -11059, -21709, 32768, kCentre, cb + begin);
-    if (cr != nullptr) weigh_colors(r, g, b, some, 32768, -27439, -5329, kCentre, cr + begin);
+    spread_colors(rgb + 3 * begin, some, colors);
+    if (y != nullptr) weigh_colors(colors, some, 19595, 38470, 7471, kHalf, y + begin);
+    if (cb != nullptr) weigh_colors(colors, some, -11059, -21709, 32768, kCentre, cb + begin);
+    if (cr != nullptr) weigh_colors(colors, some, 32768, -27439, -5329, kCentre, cr + begin);
   }
 }
 

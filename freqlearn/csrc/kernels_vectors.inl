@@ -24,6 +24,26 @@ struct VectorOf {
       for (int i = 0; i < Width; ++i) product.values[i] = values[i] * factor;
       return product;
     }
+    Type operator*(const Type& other) const {
+      Type product;
+      for (int i = 0; i < Width; ++i) product.values[i] = values[i] * other.values[i];
+      return product;
+    }
+    Type operator+(const Type& other) const {
+      Type sum;
+      for (int i = 0; i < Width; ++i) sum.values[i] = values[i] + other.values[i];
+      return sum;
+    }
+    Type operator-(const Type& other) const {
+      Type difference;
+      for (int i = 0; i < Width; ++i) difference.values[i] = values[i] - other.values[i];
+      return difference;
+    }
+    Type operator+(T other) const {
+      Type sum;
+      for (int i = 0; i < Width; ++i) sum.values[i] = values[i] + other;
+      return sum;
+    }
   };
 };
 #endif
