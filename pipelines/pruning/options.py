@@ -24,6 +24,7 @@ class PruneOptions:
         tolerance: With for: let also those frequencies go that would change no value of the model's input, in
             dequantised units, by as much as this, were they one quantisation step off in every block.
         whole_picture: With for: leave blocks outside the centre crop as they are in the frequencies that are kept.
+        exif_orientation: With for: the model's pictures are turned upright first, as their EXIF orientation says.
         channels: Instead of for: keep these of each file's own channels literally. 24, 32, 48 or 64 (DCTNet's sets), a
             list such as 0-15,64,128, or a JSON file (an importance or a channel set).
         top: Take the K most important channels of the importance file given as channels.
@@ -44,6 +45,7 @@ class PruneOptions:
     for_: str | None = None
     tolerance: float = 0.0
     whole_picture: bool = False
+    exif_orientation: bool = False
     channels: str | int | None = None
     top: int | None = None
     metadata: MetadataChoice = "orientation"
@@ -61,8 +63,8 @@ class PruneOptions:
         if (self.for_ is None) == (self.channels is None):
             got = "neither" if self.for_ is None else "both"
             raise ValueError(f"expected either for (a model's spec) or channels (the file's own), got {got}")
-        if self.for_ is None and (self.tolerance or self.whole_picture):
-            raise ValueError("tolerance and whole_picture say what a model may miss: they need for, and not channels")
+        if self.for_ is None and (self.tolerance or self.whole_picture or self.exif_orientation):
+            raise ValueError("tolerance, whole_picture and exif_orientation are about a model: they go with for")
         if self.for_ is not None and self.top is not None:
             raise ValueError("top needs channels: the importance file whose first channels to keep; for takes a spec")
         if not 0 <= self.tolerance < float("inf"):

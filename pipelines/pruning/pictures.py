@@ -1,13 +1,13 @@
 """One encoded picture, pruned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-import numpy as np
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
+from freqlearn.fidelity import luma_psnr
 from freqlearn.image import DCTImage
 from freqlearn.metadata import Metadata
 from freqlearn.reading import read_dct
@@ -16,7 +16,6 @@ from freqlearn.writing import write_jpeg
 JPEG_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif")
 PICTURE_EXTENSIONS = tuple(sorted({*IMG_EXTENSIONS, *JPEG_EXTENSIONS}))
 _START = b"\xff\xd8\xff"  # SOI, and the first byte of the marker that follows it
-_PEAK = 255.0
 
 
 class Pruned(NamedTuple):
@@ -52,11 +51,13 @@ class Pruner:
 
     Attributes:
         keep: Image -> the same with fewer coefficients.
+        color_spaces: Of images that it takes; others stay as they are.
         metadata: What stays of the file's other contents, see `freqlearn.write_jpeg`.
         progressive: Whether to write progressive files.
     """
 
     keep: Callable[[DCTImage], DCTImage]
+    color_spaces: Collection[str]
     metadata: Metadata
     progressive: bool
 
@@ -74,16 +75,8 @@ class Pruner:
         if not jpeg and PurePosixPath(name).suffix.lower() not in JPEG_EXTENSIONS:
             return Kept(jpeg=False)
         img = read_dct(data)
-        if img.source == "pixels" or img.color_space not in ("gray", "YCbCr"):
+        if img.source == "pixels" or img.color_space not in self.color_spaces:
             return Kept(jpeg=jpeg)
         pruned = self.keep(img)
         written = write_jpeg(pruned, metadata=self.metadata, progressive=self.progressive)
-        return Pruned(written, _luma_psnr_db(img, pruned))
-
-
-def _luma_psnr_db(original: DCTImage, changed: DCTImage) -> float:
-    lost = (original.planes[0] - changed.planes[0]).reshape(-1, 64).astype(np.float32)
-    steps = original.quant_tables[0].reshape(64).astype(np.float64)
-    # JPEG's DCT is orthonormal: an error has the same energy in coefficients and in samples (Parseval).
-    energy = np.einsum("bf,bf->f", lost, lost, dtype=np.float64) @ steps**2
-    return float(10 * np.log10(_PEAK**2 * lost.size / energy)) if energy else float("inf")
+        return Pruned(written, luma_psnr(pruned, img))

@@ -3,21 +3,18 @@
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from freqlearn import atomic
 from freqlearn.cores import available_cores
-from freqlearn.image import DCTImage
 from freqlearn.pipelines.bad_images import list_bad_images, skipped_line
 from freqlearn.pipelines.data import pointing_to_skip
-from freqlearn.pipelines.inputs import read_channels
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.pruning.files import Job, prune_file
+from freqlearn.pipelines.pruning.keeping import keeping
 from freqlearn.pipelines.pruning.log import DoneLog
 from freqlearn.pipelines.pruning.options import PruneOptions
 from freqlearn.pipelines.pruning.pictures import Pruner
@@ -44,17 +41,19 @@ def prune(options: PruneOptions) -> PruneReport:
         OSError: If something cannot be written. What is finished is kept.
         ValueError: If the options make no sense, there is nothing to prune, or a file cannot be read.
     """
-    keeping = _keeping(options)
+    kept = keeping(options)
+    facts = {**kept.facts, "metadata": options.metadata, "progressive": options.progressive}
     places = find_places(options)
-    log = None if places.single else _begun_log(options, keeping, places)
-    job = Job(places, Pruner(keeping.keep, options.metadata, options.progressive), options.on_bad_image == "skip", log)
+    log = None if places.single else _begun_log(places, repr(sorted(facts.items())))
+    pruner = Pruner(kept.keep, kept.color_spaces, options.metadata, options.progressive)
+    job = Job(places, pruner, options.on_bad_image == "skip", log)
     with pointing_to_skip():
         outcome = _pruned(job, options)
     report = PruneReport(
         source=options.source,
         output=str(places.root),
-        kept=keeping.words,
-        options=keeping.facts,
+        kept=kept.words,
+        options=facts,
         classes={label: outcome.classes[label] for label in sorted(outcome.classes)},
         grew=outcome.grew,
         lowest=outcome.lowest,
@@ -71,38 +70,13 @@ def prune(options: PruneOptions) -> PruneReport:
     return report
 
 
-@dataclass(frozen=True)
-class _Keeping:
-    """What stays of each picture.
-
-    Attributes:
-        keep: Image -> the same with fewer coefficients.
-        words: For people.
-        facts: As JSON types: equal for what gives equal files.
-    """
-
-    keep: Callable[[DCTImage], DCTImage]
-    words: str
-    facts: dict[str, Any]
-
-
-def _keeping(options: PruneOptions) -> _Keeping:
-    written = {"metadata": options.metadata, "progressive": options.progressive}
-    channels = read_channels(str(options.channels), top=options.top)
-    return _Keeping(
-        lambda img: img.keep(channels),
-        f"kept of each file: its own channels {channels}",
-        {"channels": sorted(channels), **written},
-    )
-
-
-def _begun_log(options: PruneOptions, keeping: _Keeping, places: Places) -> DoneLog:
+def _begun_log(places: Places, facts: str) -> DoneLog:
     """The log of this run, and the folder that it is in, which must be empty or this run's.
 
     Raises:
         ValueError: If the output folder holds something else.
     """
-    facts = f"{sorted(keeping.facts.items())} {options.in_place} {version('freqlearn')}"
+    facts = f"{facts} {places.in_place} {version('freqlearn')}"
     if places.in_place:  # their sizes change as they are replaced
         run = digest_of_run([], "\0".join([facts, *(entry.name for entry in places.entries)]))
     else:

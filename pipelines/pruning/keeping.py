@@ -1,0 +1,77 @@
+"""What pruning keeps of each picture, from options."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freqlearn.image import DCTImage
+from freqlearn.pipelines.inputs import read_channels, read_spec
+from freqlearn.pipelines.pruning.options import PruneOptions
+from freqlearn.spec import InputSpec
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What stays of each picture.
+
+    Attributes:
+        keep: Image -> the same with fewer coefficients.
+        color_spaces: Of images that this can be done with; others stay as they are.
+        words: What stays, for people.
+        facts: The same as JSON types: equal for what gives equal files.
+    """
+
+    keep: Callable[[DCTImage], DCTImage]
+    color_spaces: Collection[str]
+    words: str
+    facts: dict[str, Any]
+
+
+def keeping(options: PruneOptions) -> Keeping:
+    """What the options keep.
+
+    Raises:
+        ValueError: If they name no spec, or no channels.
+    """
+    return _visible(options, options.for_) if options.for_ is not None else _literal(options)
+
+
+def _literal(options: PruneOptions) -> Keeping:
+    channels = read_channels(str(options.channels), top=options.top)
+    return Keeping(
+        lambda img: img.keep(channels),
+        ("gray", "YCbCr"),
+        f"Kept of each file: its own channels {channels}",
+        {"channels": sorted(channels)},
+    )
+
+
+def _visible(options: PruneOptions, name: str) -> Keeping:
+    spec = _spec(name)
+    if spec.kind != "dct":
+        raise ValueError(f"{name}: expected a spec of frequency channels, got one of pixels, which weighs everything")
+    tolerance, whole_picture, upright = options.tolerance, options.whole_picture, options.exif_orientation
+    blocks = " (outside the centre crop too)" if whole_picture else ""
+    return Keeping(
+        lambda img: img.keep_visible(spec, tolerance=tolerance, whole_picture=whole_picture, exif_orientation=upright),
+        ("gray", "YCbCr", "RGB"),
+        f"Kept of each file: what evaluation weighs{blocks}, tolerance {tolerance:g}, of {spec}",
+        {
+            "for": spec.to_dict(),
+            "tolerance": tolerance,
+            "whole_picture": whole_picture,
+            "exif_orientation": upright,
+        },
+    )
+
+
+def _spec(name: str) -> InputSpec:
+    if not name.endswith(".ckpt"):
+        return read_spec(name)
+    from freqlearn.pipelines.checkpoint import read_header
+
+    header = read_header(Path(name))
+    if header.is_detector:
+        raise ValueError(f"{name}: expected a classifier, got a detector, which sees the whole picture at another size")
+    return header.spec
