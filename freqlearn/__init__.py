@@ -16,6 +16,7 @@ from freqlearn.errors import (
 )
 from freqlearn.image import DCTImage
 from freqlearn.info import ImageInfo
+from freqlearn.packed_set import PackedSet
 from freqlearn.plan import Plan
 from freqlearn.reading import read_bytes, read_dct, read_info
 from freqlearn.spec import InputSpec
@@ -39,6 +40,7 @@ __all__ = [
     "JpegError",
     "MalformedJpegError",
     "NotJpegError",
+    "PackedSet",
     "Plan",
     "TruncatedJpegError",
     "UnsupportedJpegError",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,12 +14,12 @@ from freqlearn.indexing import NUM_CHANNELS, label
 from freqlearn.packed_index import PackedShard, PackedSplit, Packing, Sampling, check_split_name, within
 from freqlearn.spec import InputSpec
 
-__all__ = ["INDEX", "PackedSet", "PackedShard", "PackedSplit", "Packing", "Sampling"]
+__all__ = ["FORMAT", "INDEX", "PackedSet", "PackedShard", "PackedSplit", "Packing", "Sampling"]
 
 INDEX = "index.json"
 """The index's name; it lies in the folder that holds the splits' folders and classes.txt."""
 
-_FORMAT = Format(
+FORMAT = Format(
     "freqlearn.packed_set",
     1,
     "the index of a packed set",
@@ -50,7 +50,7 @@ class PackedSet:
     splits: Mapping[str, PackedSplit]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", within("classes", _checked_classes, self.classes))
+        object.__setattr__(self, "classes", within("classes", checked_classes, self.classes))
         if self.spec.channels is None:
             raise ValueError('spec: expected one of the kind "dct", got "rgb"')
         lacking = set(self.spec.channels) - set(self.channels)
@@ -98,9 +98,49 @@ class PackedSet:
         """
         return tuple(self.root / shard.file for shard in self.split(split).shards)
 
+    def check_spec(self, spec: InputSpec) -> None:
+        """Refuse a model that does not see in the packed pictures what it sees in the photos.
+
+        Files with all channels are like any others. Those that lack some have what evaluation of their own geometry
+        looks at and nothing else.
+
+        Args:
+            spec: What the model expects.
+
+        Raises:
+            ValueError: If it needs channels that the files do not carry, or another size than they were packed for.
+        """
+        if not self.is_pruned:
+            return
+        where = f"{self.root}: the packed files carry {self.channels} alone"
+        if spec.channels is None:
+            raise ValueError(
+                f"{where}, and RGB needs all 192; pack the photos with --channels all, or use them as they are"
+            )
+        self.check_channels(spec.channels)
+        if spec.size_px != self.spec.size_px or spec.resize_px not in (None, self.spec.resize_px):
+            raise ValueError(
+                f"{where}, at size_px {self.spec.size_px} and resize_px {self.spec.resize_px}: expected these of the "
+                f"model too, got {spec.size_px} and {spec.resize_px}; any other size needs all channels: pack the "
+                "photos for it, or with --channels all"
+            )
+
+    def check_channels(self, channels: Iterable[int]) -> None:
+        """Refuse channels that the files do not carry.
+
+        Raises:
+            ValueError: If there is one; the message names some.
+        """
+        lacking = set(channels) - set(self.channels)
+        if lacking:
+            raise ValueError(
+                f"{self.root}: the packed files carry {self.channels} alone, and not {_named(lacking)}; choose among "
+                "theirs, or pack the photos with more --channels"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """The index as JSON types."""
-        return _FORMAT.document(
+        return FORMAT.document(
             classes=list(self.classes),
             spec=self.spec.to_dict(),
             packing=self.packing.to_dict(),
@@ -119,7 +159,7 @@ class PackedSet:
             TypeError: If a field has the wrong type.
             ValueError: If a field is missing, unknown, out of range, or contradicts another; the message names it.
         """
-        fields = _FORMAT.checked(data)
+        fields = FORMAT.checked(data)
         if not isinstance(fields["splits"], Mapping):
             raise TypeError(f"splits: expected an object, got {type(fields['splits']).__name__}")
         splits = {
@@ -156,7 +196,7 @@ class PackedSet:
         """
         file = Path(path) if Path(path).name == INDEX else Path(path, INDEX)
         try:
-            return cls.from_dict(_FORMAT.parsed(file.read_text(encoding="utf-8")), file.parent)
+            return cls.from_dict(FORMAT.parsed(file.read_text(encoding="utf-8")), file.parent)
         except (TypeError, ValueError) as error:  # ValueError: also text that is not UTF-8
             raise ValueError(f"{file}: {error}") from error
 
@@ -165,7 +205,14 @@ class PackedSet:
         return f"{self.root}: {splits} images of {len(self.classes)} classes, packed for {self.spec}"
 
 
-def _checked_classes(names: Any) -> tuple[str, ...]:
+def checked_classes(names: Any) -> tuple[str, ...]:
+    """Class names that a file with one a line can hold.
+
+    Raises:
+        TypeError: If it is no list.
+        ValueError: If there is none, or one is there twice, or is no single line.
+    """
+    """Class names as a tuple; a TypeError or ValueError if classes.txt could not hold them, a name a line."""
     if isinstance(names, str) or not isinstance(names, list | tuple):
         raise TypeError(f"expected a list of names, got {names!r:.80}")
     for name in names:

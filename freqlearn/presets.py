@@ -5,6 +5,7 @@ are torchvision's own pipelines, with the same options and the same boxes for th
 differs in its input only.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from torchvision.transforms import v2
 from freqlearn import transforms as fl
 from freqlearn.detection_presets import detection_eval, detection_train
 from freqlearn.image import DCTImage
+from freqlearn.packed_set import PackedSet
 from freqlearn.reading import Decoder
 from freqlearn.reading_rgb import ReadRGB
 from freqlearn.spec import InputSpec
@@ -25,7 +27,7 @@ Jitter = float | Sequence[float] | None
 
 
 def classification_train(
-    spec: InputSpec,
+    spec: InputSpec | PackedSet | str | os.PathLike[str],
     *,
     crop: Literal["random_resized", "none"] = "random_resized",
     scale: tuple[float, float] = (0.08, 1.0),
@@ -43,7 +45,8 @@ def classification_train(
     """The usual training augmentation: random resized crop, flip, and colour jitter if asked for.
 
     Args:
-        spec: what the model expects.
+        spec: what the model expects; or a packed set, or its folder, for the model that its index describes: a crop
+            that is resized needs more channels than evaluation, see docs/bytes.md.
         crop: "random_resized", or "none" for pictures that are `spec.size_px` square already.
         scale: smallest and largest share of the picture's area for the crop.
         ratio: smallest and largest width / height of the crop.
@@ -61,6 +64,7 @@ def classification_train(
         A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
         or (3, size_px, size_px) for "rgb".
     """
+    spec = _spec_of(spec)
     if crop not in ("random_resized", "none"):
         raise ValueError(f'expected crop as "random_resized" or "none", got {crop!r}')
     make: Any = v2 if spec.kind == "rgb" else fl
@@ -76,7 +80,7 @@ def classification_train(
 
 
 def classification_eval(
-    spec: InputSpec,
+    spec: InputSpec | PackedSet | str | os.PathLike[str],
     *,
     exif_orientation: bool = False,
     decoder: Decoder = "auto",
@@ -88,7 +92,7 @@ def classification_eval(
     Without a resize, smaller pictures are an error: the crop would give them a black border.
 
     Args:
-        spec: what the model expects.
+        spec: what the model expects; or a packed set, or its folder, for the model that its index describes.
         exif_orientation: whether to turn pictures upright first; ImageFolder does not.
         decoder: as in `freqlearn.read_dct`; of no effect for "rgb".
         strict: as in `freqlearn.read_dct`; of no effect for "rgb".
@@ -98,12 +102,19 @@ def classification_eval(
         A transform from anything that `freqlearn.read_dct` takes, or a DCTImage, to (C, size_px/8, size_px/8) float32,
         or (3, size_px, size_px) for "rgb".
     """
+    spec = _spec_of(spec)
     make: Any = v2 if spec.kind == "rgb" else fl
     fitted = _ExpectAtLeast(spec.size_px) if spec.resize_px is None else make.Resize(spec.resize_px)
     steps: list[Callable[..., Any]] = [fitted, make.CenterCrop(spec.size_px)]
     return _pipeline(
         spec, steps, exif_orientation=exif_orientation, decoder=decoder, strict=strict, tolerance=tolerance
     )
+
+
+def _spec_of(spec: InputSpec | PackedSet | str | os.PathLike[str]) -> InputSpec:
+    if isinstance(spec, InputSpec):
+        return spec
+    return (spec if isinstance(spec, PackedSet) else PackedSet.load(spec)).spec
 
 
 def _pipeline(

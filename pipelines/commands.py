@@ -17,9 +17,9 @@ def stats(
     data: str,
     output: Path | None = None,
     *,
-    size_px: int = 448,
+    size_px: int | None = None,
     resize_px: int | Literal["auto", "none"] = "auto",
-    channels: str = "all",
+    channels: str | None = None,
     sample: int | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -34,13 +34,15 @@ def stats(
     keeps what it measured in OUTPUT.partial; the same command goes on from there.
 
     Args:
-        data: Folder, in which images are found at any depth; or tar shards, such as "train-{0000..0146}.tar".
+        data: Folder, in which images are found at any depth; or tar shards, such as "train-{0000..0146}.tar"; or what
+            freqlearn pack wrote, whose split train is taken.
         output: File to write: an InputSpec (JSON), for --spec of train and rank. Without it the result is only printed.
-        size_px: Height and width of the picture after the crop, in pixels; a multiple of 8.
-        resize_px: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), none does not resize
-            (for files of at least the size).
+        size_px: Height and width of the picture after the crop, in pixels; a multiple of 8. 448 by default; the size of
+            a packed set.
+        resize_px: Short side before the crop, in pixels; auto is 8/7 of the size (512 for 448), or a packed set's; none
+            does not resize (for files of at least the size).
         channels: all; 24, 32, 48 or 64 (DCTNet's sets); Y, Cb or Cr; zigzag-16-4-4; a list such as 0-15,64,128; or a
-            JSON file of a channel set.
+            JSON file of a channel set. All by default; all that the files of a packed set carry.
         sample: Measure at most this many images, chosen at random; all by default.
         seed: Seed of that choice.
         threads: How many files to decode at once; by default one a core.

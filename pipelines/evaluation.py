@@ -10,7 +10,8 @@ from freqlearn.pipelines.folders import read_class_folder
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.opening import labelled_dataset
 from freqlearn.pipelines.options import Accelerator, OnBadImage
-from freqlearn.pipelines.run_data import LabelledFiles
+from freqlearn.pipelines.packing.finding import find_packed
+from freqlearn.pipelines.run_data import LabelledFiles, check_spec
 from freqlearn.pipelines.shards import open_shards
 from freqlearn.pipelines.shards.listing import are_shards
 from freqlearn.pipelines.validating import validating
@@ -72,8 +73,9 @@ def evaluate(
 
     Args:
         checkpoint: A file that `freqlearn train` wrote.
-        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; or tar shards, as `open_shards` takes them. If it is the
-            very folder that training held a part out of, only that part is evaluated.
+        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; a packed set, whose split val is taken where it has one;
+            or tar shards, as `open_shards` takes them. If it is the very folder that training held a part out of, only
+            that part is evaluated.
         batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.
@@ -84,8 +86,8 @@ def evaluate(
 
     Raises:
         CheckpointError: If the checkpoint cannot be used.
-        ValueError: If the folder is missing, empty, or has a class that the model does not know; or if a file cannot be
-            read, or none can.
+        ValueError: If the folder is missing, empty, or has a class that the model does not know; if a packed set lacks
+            what the model looks at; or if a file cannot be read, or none can.
     """
     loaded = load_classifier(checkpoint)
     folder, held_out = evaluation_files(loaded, data)
@@ -127,12 +129,18 @@ def evaluation_files(checkpoint: Checkpoint, data: str | Path) -> tuple[Labelled
         data: As for `evaluate`.
 
     Raises:
-        ValueError: If the folder is missing, empty, or has a class that the model does not know.
+        ValueError: If the folder is missing, empty, or has a class that the model does not know; or if a packed set
+            lacks what the model looks at.
     """
-    root = next((Path(data, part) for part in ("val", "train") if Path(data, part).is_dir()), data)
+    found = find_packed(data)
+    if found is not None:
+        root: str | Path = found.folder("val", "train")
+    else:
+        root = next((Path(data, part) for part in ("val", "train") if Path(data, part).is_dir()), data)
     if are_shards(root):
         shards = open_shards(root, default_classes=checkpoint.header.classes, count=True)
         check_classes(checkpoint.header, shards.classes, root)
+        check_spec(shards, checkpoint.header.spec)
         return shards.relabelled(checkpoint.header.classes), False
     folder = read_class_folder(root)
     check_classes(checkpoint.header, folder.classes, root)

@@ -11,6 +11,7 @@ from freqlearn import presets
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.data import Transform
 from freqlearn.pipelines.importance import FORMAT as IMPORTANCE
 from freqlearn.pipelines.importance import JSON_NAME, Importance
@@ -24,24 +25,43 @@ from freqlearn.statistics import ChannelStatistics, Constant
 from freqlearn.transforms.pipeline import Pipeline
 
 
-def choose_spec(options: TrainOptions) -> InputSpec:
+def choose_spec(options: TrainOptions, packed: PackedSet | None = None) -> InputSpec:
     """The InputSpec that the options ask for; for dct input without a spec it is not standardised yet.
 
+    Args:
+        options: The options.
+        packed: The packed set to train on, whose own spec counts where the options say nothing.
+
     Raises:
-        ValueError: If the options contradict each other, or name something that does not exist.
+        ValueError: If the options contradict each other, name something that does not exist, or ask for what the packed
+            files do not have.
     """
+    spec = _asked_for(options, packed)
+    if packed is not None:
+        packed.check_spec(spec)
+    return spec
+
+
+def _asked_for(options: TrainOptions, packed: PackedSet | None) -> InputSpec:
     given = read_spec(options.spec) if options.spec is not None else None
     if options.input == "rgb" or (given is not None and given.kind == "rgb"):
         return _rgb_spec(options, given)
     channels = chosen_channels(options.channels, options.top)
     if given is not None:
         spec = given if channels is None else given.select(channels)
-        if (options.size_px or spec.size_px, options.resize_px or spec.resize_px) != (spec.size_px, spec.resize_px):
+        if not _fits_sizes(options, spec):
             raise ValueError(
                 f"{options.spec} was measured at size_px {spec.size_px}, resize_px {spec.resize_px}: "
                 "leave out size_px and resize_px, or leave out spec to measure anew"
             )
         return spec
+    if packed is not None and _fits_sizes(options, packed.spec):
+        own = packed.spec
+        if channels is None:
+            return own
+        if channels.issubset(own.channels or ()):
+            return own.select(channels)
+        return InputSpec.unstandardised(channels, own.size_px, own.resize_px)
     size_px, resize_px = _sizes(options, "dct")
     return InputSpec.unstandardised(channels or ChannelSet.square(24), size_px, resize_px)
 
@@ -176,6 +196,17 @@ def _laid_out(transform: Transform, spec: InputSpec, channels_last: bool) -> Tra
     if channels_last and spec.kind == "dct":
         Pipeline(transform).last.memory_format = torch.channels_last
     return transform
+
+
+def is_standardised(spec: InputSpec) -> bool:
+    """Whether a spec has a mean and std, and not only 0 and 1 in their places."""
+    return set(spec.mean) != {0.0} or set(spec.std) != {1.0}
+
+
+def _fits_sizes(options: TrainOptions, spec: InputSpec) -> bool:
+    """Whether the options ask for no other sizes than a spec's."""
+    asked = (options.size_px or spec.size_px, options.resize_px or spec.resize_px)
+    return asked == (spec.size_px, spec.resize_px)
 
 
 def _rgb_spec(options: TrainOptions, given: InputSpec | None) -> InputSpec:

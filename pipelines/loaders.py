@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from freqlearn.indexing import integer
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.batching import PlannedDataset, PlansToBatch
 from freqlearn.pipelines.cores import usual_workers
 from freqlearn.pipelines.data import EncodedDataset, ImageDataset, SeededDataset, Transform, derived_seed
@@ -28,7 +29,7 @@ OnError = Literal["raise", "skip"]
 
 
 def make_loader(
-    data: str | Path | ClassFolder | ShardSet | Dataset[Any],
+    data: str | Path | ClassFolder | ShardSet | PackedSet | Dataset[Any],
     transform: Transform | InputSpec | None = None,
     *,
     batch_size: int,
@@ -56,12 +57,14 @@ def make_loader(
 
     Args:
         data: A folder of class folders; a ClassFolder; tar shards (a ShardSet, or what `open_shards` takes, such as
-            "train-{0000..0146}.tar"); or a dataset with a length and an index: such as torchvision's ImageFolder, that
-            gives (image, label) and draws its randomness from torch's generator; or, with a transform, one that gives
-            (bytes or path of a file, label), or dicts with both.
+            "train-{0000..0146}.tar"); a packed set (a PackedSet or its folder: with `shuffle` its split train, without
+            its split val where it has one; or the folder of a split); or a dataset with a length and an index: such as
+            torchvision's ImageFolder, that gives (image, label) and draws its randomness from torch's generator; or,
+            with a transform, one that gives (bytes or path of a file, label), or dicts with both.
         transform: Encoded file -> (C, h, w) float32. An InputSpec stands for
             `freqlearn.presets.classification_train(spec)` with `shuffle`, and for `classification_eval(spec)` without.
-            None for a dataset that has its own. Of an ImageFolder without one, only the list of files is used.
+            None for a dataset that has its own, and for a packed set: the InputSpec of its index. Of an ImageFolder
+            without one, only the list of files is used.
         batch_size: Images a batch (and process).
         shuffle: Whether to permute the samples anew in every epoch; where the dataset has `groups`, those of one then
             come side by side, as photos of similar shape for a detector.
@@ -91,8 +94,8 @@ def make_loader(
 
     Raises:
         TypeError: If an argument is of another type.
-        ValueError: If the folder has no class folders with images, or arguments are out of range or contradict each
-            other.
+        ValueError: If the folder has no class folders with images, a packed set lacks what the transform needs, or
+            arguments are out of range or contradict each other.
         SampleError: When a file cannot be used, while iterating; the message names it.
     """
     batch_size = integer(batch_size, "batch_size")

@@ -9,15 +9,18 @@ from torchvision.datasets import DatasetFolder
 from torchvision.datasets.folder import default_loader
 
 from freqlearn import presets
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.data import EncodedDataset, ImageDataset, SeededDataset, Transform
 from freqlearn.pipelines.encoded import BytesDataset
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.image_loader import excerpt
+from freqlearn.pipelines.packing.finding import Found, find_packed
 from freqlearn.pipelines.shards import ShardSet, open_shards
 from freqlearn.pipelines.shards.listing import are_shards
 from freqlearn.pipelines.shards.loading import ShardDataset
 from freqlearn.reading import read_bytes
 from freqlearn.spec import InputSpec
+from freqlearn.transforms.pipeline import Pipeline
 
 # Folders of these names alone are no classes.
 _SPLITS = {"train", "val", "valid", "validation", "test"}
@@ -31,8 +34,8 @@ def seeded_dataset(
     """The samples of what was given to `make_loader`, whose arguments these are.
 
     Args:
-        data: A folder, a ClassFolder, shards, a SeededDataset, or another dataset.
-        transform: A transform, an InputSpec, or None.
+        data: A folder, a ClassFolder, shards, a packed set, a SeededDataset, or another dataset.
+        transform: A transform, an InputSpec, or None, which for a packed set stands for its own InputSpec.
         seed: Root of all randomness; None for 0, or for the dataset's own.
         augment: Whether an InputSpec stands for the training transform.
         image_key: Where the image is in samples that are dicts.
@@ -47,12 +50,16 @@ def seeded_dataset(
             raise ValueError(f"{type(data).__name__} has its own transform and seed: leave them out here")
         return data
     seed = 0 if seed is None else seed
-    if isinstance(transform, InputSpec):
-        transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
-    if isinstance(data, str | os.PathLike):
-        data = open_shards(os.fspath(data)) if are_shards(os.fspath(data)) else _class_folder(Path(data))
+    if isinstance(data, str | os.PathLike | PackedSet):
+        data = _opened(data, augment=augment)
     elif isinstance(data, DatasetFolder) and data.transform is None and transform is not None:
         data = _listed_by(data)
+    packed = data.packed if isinstance(data, ShardSet) else None
+    if packed is not None:
+        transform = packed.spec if transform is None else transform
+        _check_fits(packed, transform)
+    if isinstance(transform, InputSpec):
+        transform = presets.classification_train(transform) if augment else presets.classification_eval(transform)
     if isinstance(data, ClassFolder | ShardSet):
         _check_transform(transform)
         return labelled_dataset(data, transform, seed=seed)
@@ -82,6 +89,30 @@ def labelled_dataset(
     if isinstance(files, ShardSet):
         return ShardDataset(files, transform, seed=seed)
     return ImageDataset(files, transform, seed=seed, cache=cache)
+
+
+def _opened(data: str | os.PathLike[str] | PackedSet, *, augment: bool) -> ClassFolder | ShardSet:
+    """What a path names; of a whole packed set the split for training, or the one for evaluation."""
+    if isinstance(data, PackedSet):
+        found: Found | None = Found(data, None)
+    else:
+        found = find_packed(data)
+        if found is None:
+            text = os.fspath(data)
+            return open_shards(text) if are_shards(text) else _class_folder(Path(text))
+    return open_shards(found.folder("train" if augment else "val", "train"))
+
+
+def _check_fits(packed: PackedSet, transform: Any) -> None:
+    """Refuse a transform that needs what packed files lack, as far as it says what it needs."""
+    if isinstance(transform, InputSpec):
+        packed.check_spec(transform)
+        return
+    try:
+        last = Pipeline(transform).last
+    except TypeError:  # not one of ours: what it looks at is its own affair
+        return
+    packed.check_channels(last.channels)
 
 
 def _class_folder(root: Path) -> ClassFolder:

@@ -81,7 +81,7 @@ class _WithClassifier(RankingTask[RankOptions]):
         return RankOptions(data=Path()).plain()
 
     def chosen_spec(self) -> InputSpec:
-        return choose_spec(self.options.training())
+        return choose_spec(self.options.training(), self.folders.packed)
 
     def measure(self, spec: InputSpec) -> tuple[InputSpec, ChannelStatistics]:
         options = self.options

@@ -1,12 +1,15 @@
-"""What a run's options name as its data: class folders, or tar shards."""
+"""What a run's options name as its data: class folders, tar shards, or a packed set of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.folders import ClassFolder, read_class_folder
 from freqlearn.pipelines.options import RunOptions
+from freqlearn.pipelines.packing.finding import find_packed
 from freqlearn.pipelines.shards import ShardSet, open_shards
 from freqlearn.pipelines.shards.listing import are_shards
+from freqlearn.spec import InputSpec
 
 LabelledFiles = ClassFolder | ShardSet
 """Images with labels: the files of class folders, or the members of tar shards."""
@@ -27,19 +30,49 @@ class DataFolders:
     val: LabelledFiles | None
     held_out: dict[str, str | float | int] | None
 
+    @property
+    def packed(self) -> PackedSet | None:
+        """The packed set that the training files are of."""
+        return self.train.packed if isinstance(self.train, ShardSet) else None
+
+    def check_spec(self, spec: InputSpec) -> None:
+        """Refuse packed sets that lack what a model looks at; a ValueError says what."""
+        for files in (self.train, self.val):
+            if files is not None:
+                check_spec(files, spec)
+
+
+def check_spec(files: LabelledFiles, spec: InputSpec) -> None:
+    """Refuse files of a packed set that lack what a model looks at.
+
+    Raises:
+        ValueError: If they lack channels, or were packed for another size; see `PackedSet.check_spec`.
+    """
+    if isinstance(files, ShardSet) and files.packed is not None:
+        files.packed.check_spec(spec)
+
 
 def open_run_data(options: RunOptions) -> DataFolders:
     """Find the training and validation images.
 
     Raises:
         ImportError: If there are shards, and webdataset is missing.
-        ValueError: If there are no images, or their classes do not fit together.
+        ValueError: If there are no images, their classes do not fit together, or a packed set is not what its index
+            says.
     """
-    if options.train_shards is None and options.data is not None and not are_shards(options.data / "train"):
+    found = find_packed(options.data) if options.data is not None else None
+    if options.data is not None and found is None and not are_shards(options.data / "train"):
         return open_data(options.data, val_fraction=options.val_fraction, seed=options.seed)
-    if options.data is not None:
-        train_source: str | Path = options.data / "train"
-        val_source: str | Path | None = options.data / "val" if (options.data / "val").is_dir() else None
+    train_source: str | Path
+    val_source: str | Path | None
+    if found is not None:
+        packed, split = found
+        train_source = packed.root / (split or "train")
+        val_source = packed.root / "val" if split is None and "val" in packed.splits else None
+        packed.split(split or "train")
+    elif options.data is not None:
+        train_source = options.data / "train"
+        val_source = options.data / "val" if (options.data / "val").is_dir() else None
     else:
         train_source, val_source = options.train_shards or "", options.val_shards
     train = open_shards(train_source, classes=options.classes, images=options.train_images)

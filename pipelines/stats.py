@@ -11,12 +11,14 @@ from typing import Literal
 from freqlearn.channel_text import parse_channels
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import label
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.gloo import started_processes
 from freqlearn.pipelines.inputs import eval_transform
 from freqlearn.pipelines.measuring import Measurement, Work, measure_lists
 from freqlearn.pipelines.networks import usual_resize_px
 from freqlearn.pipelines.options import OnBadImage
+from freqlearn.pipelines.packing.finding import find_packed
 from freqlearn.pipelines.partial import PartialFile
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.sampling import from_all_processes, rank_and_world
@@ -26,6 +28,7 @@ from freqlearn.spec import InputSpec
 from freqlearn.statistics import ChannelStatistics, Deviation
 
 _SECONDS_BETWEEN_SAVES = 60.0
+_USUAL_SIZE_PX = 448
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ def stats(
     data: str | Path,
     output: str | Path | None = None,
     *,
-    size_px: int = 448,
+    size_px: int | None = None,
     resize_px: int | Literal["auto", "none"] = "auto",
-    channels: str = "all",
+    channels: str | None = None,
     sample: int | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -79,13 +82,13 @@ def stats(
 
     Args:
         data: Folder, in which images are found at any depth; or shards, as `freqlearn.pipelines.shards.open_shards`
-            takes them.
+            takes them; or a packed set, whose split train is taken where it has one.
         output: InputSpec to write (JSON), in one step at the end; nothing is written if None.
-        size_px: Size of the picture after the crop, in pixels, a multiple of 8.
-        resize_px: Short side before the crop, in pixels; "auto" is 8/7 of the size (512 for 448), "none" does not
-            resize (for files of at least the size).
+        size_px: Size of the picture after the crop, in pixels, a multiple of 8; by default 448, or a packed set's.
+        resize_px: Short side before the crop, in pixels; "auto" is 8/7 of the size (512 for 448), or a packed set's;
+            "none" does not resize (for files of at least the size).
         channels: Which channels, as `freqlearn.channel_text.parse_channels` reads them: "all", "24", "zigzag-16-4-4",
-            "0-63,64,128", "Y", a JSON file, ...
+            "0-63,64,128", "Y", a JSON file, ...; by default all that the files carry.
         sample: Measure at most this many images, chosen at random; all if None.
         seed: Seed of that choice.
         threads: How many files to decode at once; by default one a core.
@@ -99,8 +102,10 @@ def stats(
         KeyboardInterrupt: On Ctrl-C, with a message that says how far it came.
         ValueError: If there are no images, a size is wrong, or an image cannot be read.
     """
-    chosen = parse_channels(channels)
-    spec = InputSpec.unstandardised(chosen, size_px, _short_side(size_px, resize_px))
+    found = find_packed(data)
+    spec = _geometry(found.packed if found is not None else None, size_px, resize_px, channels)
+    if found is not None:
+        data = found.folder("train")
     if output is not None:
         output = Path(output)
         if not output.parent.is_dir():
@@ -119,7 +124,8 @@ def stats(
             path, why = measurement.skipped[0]
             raise ValueError(f"{data}: none of {measurement.done} images could be read; the first: {path}: {why}")
         source = _source(statistics, std, sample=lists.chosen, seed=seed)
-        result = statistics.to_spec(chosen, size_px, spec.resize_px, std=std, source=source)
+        chosen = spec.channels or ChannelSet.all()
+        result = statistics.to_spec(chosen, spec.size_px, spec.resize_px, std=std, source=source)
         if output is not None and rank_and_world()[0] == 0:
             result.save(output)
             if partial is not None:
@@ -210,6 +216,23 @@ class _Share:
                 of = "" if total is None else f" of {total}"
                 raise KeyboardInterrupt(f"interrupted after {self.done}{of} images{kept}") from None
             raise
+
+
+def _geometry(
+    packed: PackedSet | None, size_px: int | None, resize_px: int | Literal["auto", "none"], channels: str | None
+) -> InputSpec:
+    """What to measure: as the arguments of `stats` say, or as a packed set is made where they say nothing."""
+    if packed is None:
+        size_px = _USUAL_SIZE_PX if size_px is None else size_px
+        return InputSpec.unstandardised(parse_channels(channels or "all"), size_px, _short_side(size_px, resize_px))
+    own = packed.spec
+    size_px = own.size_px if size_px is None else size_px
+    short_side = own.resize_px if (size_px, resize_px) == (own.size_px, "auto") else _short_side(size_px, resize_px)
+    spec = InputSpec.unstandardised(
+        packed.channels if channels is None else parse_channels(channels), size_px, short_side
+    )
+    packed.check_spec(spec)
+    return spec
 
 
 def _short_side(size_px: int, resize_px: int | Literal["auto", "none"]) -> int | None:

@@ -43,12 +43,13 @@ def sweep(options: SweepOptions, *, callbacks: Sequence[Callback] = ()) -> Sweep
         KeyboardInterrupt: On Ctrl-C, after the state was saved; resume goes on there.
     """
     importance = Importance.load(options.ranking)
-    if open_run_data(options).val is None:
+    folders = open_run_data(options)
+    if folders.val is None:
         raise ValueError("a sweep compares accuracies on validation files, and there are none; leave out val_fraction")
     _check_folder(options)
     trainings = list(_trainings(options))
     for training in trainings:
-        choose_spec(training)  # a mistake in the last one is not to be found after hours
+        choose_spec(training, folders.packed)  # a mistake in the last one is not to be found after hours
     result = Sweep(importance=importance, model=options.model, points=(), folder=options.folder)
     for number, training in enumerate(trainings, start=1):
         folder = training.output or options.folder

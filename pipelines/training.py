@@ -16,14 +16,14 @@ from freqlearn.pipelines.costs import macs_per_image
 from freqlearn.pipelines.dali.graph import load_dali
 from freqlearn.pipelines.datamodule import ImageData
 from freqlearn.pipelines.gate_ranking import GatedClassifier
-from freqlearn.pipelines.inputs import choose_spec, eval_transform, measured_spec, train_transform
+from freqlearn.pipelines.inputs import choose_spec, eval_transform, is_standardised, measured_spec, train_transform
 from freqlearn.pipelines.learner import Optimisation
 from freqlearn.pipelines.mixing import Mixing
 from freqlearn.pipelines.module import Classifier
 from freqlearn.pipelines.networks import build_network, check_instance_norm
 from freqlearn.pipelines.options import TrainOptions
 from freqlearn.pipelines.processes import share_of_batch
-from freqlearn.pipelines.run_data import open_run_data
+from freqlearn.pipelines.run_data import DataFolders, open_run_data
 from freqlearn.pipelines.running import Outcome, Task, run
 from freqlearn.pipelines.shards import ShardSet
 from freqlearn.pipelines.starting import FREE_ON_RESUME
@@ -82,7 +82,7 @@ class _Classification(Task[TrainOptions]):
         self.gated = options.gate
         self.skips = options.loader == "native"  # DALI cannot
         self._check()
-        self.output = _output_folder(options)
+        self.output = _output_folder(options, self.folders)
 
     def _check(self) -> None:
         options = self.options
@@ -90,7 +90,8 @@ class _Classification(Task[TrainOptions]):
             load_dali()
             if isinstance(self.folders.train, ShardSet):
                 raise ValueError(f"loader {options.loader} reads folders of files, and no shards; use loader native")
-        spec = choose_spec(options)
+        spec = choose_spec(options, self.folders.packed)
+        self.folders.check_spec(spec)
         with torch.device("meta"):  # costs nothing there
             network = build_network(
                 options.model, spec, num_classes=len(self.folders.train.classes), **options.network_arguments()
@@ -102,7 +103,7 @@ class _Classification(Task[TrainOptions]):
         return TrainOptions(data=Path()).plain()
 
     def chosen_spec(self) -> InputSpec:
-        return self._floored(choose_spec(self.options))
+        return self._floored(choose_spec(self.options, self.folders.packed))
 
     def fresh_header(self, plain: dict[str, Any]) -> Header:
         files, options = self.folders.train, self.options
@@ -117,8 +118,8 @@ class _Classification(Task[TrainOptions]):
 
     def _standardised(self) -> InputSpec:
         options = self.options
-        spec = choose_spec(options)
-        if options.spec is None and spec.kind == "dct":
+        spec = choose_spec(options, self.folders.packed)
+        if options.spec is None and spec.kind == "dct" and not is_standardised(spec):  # a packed set's own may be
             constant: Constant = "refuse" if options.std_floor is None else "keep"  # the floor takes care of it
             spec, _ = measured_spec(
                 spec,
@@ -203,13 +204,19 @@ class _Classification(Task[TrainOptions]):
             validation,
             f"; {world} processes" if world > 1 else "",
         )
+        if folders.packed is not None and folders.packed.is_pruned and options.augment == "standard":
+            _log.info(
+                "The packed files carry %s alone: random crops, which resize them once more, lack what other channels "
+                "would give; evaluation does not",
+                folders.packed.channels,
+            )
         macs = macs_per_image(header.network, header.spec, num_classes=len(header.classes), **header.arguments)
         _log.info("%s input bytes per image, %.3g GMACs", f"{header.spec.bytes_per_image:,}", macs / 1e9)
 
 
-def _output_folder(options: TrainOptions) -> Path:
+def _output_folder(options: TrainOptions, folders: DataFolders) -> Path:
     """Where a training writes: the folder asked for, or runs/MODEL-INPUT."""
     if options.output is not None:
         return options.output
-    channels = choose_spec(options).channels
+    channels = choose_spec(options, folders.packed).channels
     return Path("runs") / f"{options.model}-{'rgb' if channels is None else channels.name}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from freqlearn import atomic
+from freqlearn.pipelines.packing.finding import find_packed, packed_shards
 
 CLASSES = "classes.txt"
 SIZES = "sizes.json"
@@ -18,8 +19,16 @@ _log = logging.getLogger(__name__)
 
 
 def are_shards(text: str | Path) -> bool:
-    """Whether a text names tar shards: a pattern, path, URL or command that ends in one, or a folder of tar files."""
+    """Whether a text names tar shards: a pattern, path, URL or command that ends in one, or a folder of tar files.
+
+    A packed set, or one of its splits, is a folder of tar files.
+
+    Raises:
+        ValueError: If the index of a packed set is damaged.
+    """
     name = str(text)
+    if find_packed(name) is not None:
+        return True
     if Path(name).is_dir():
         return any(entry.name.endswith(SUFFIXES) for entry in os.scandir(name))
     return name.startswith("pipe:") or "://" in name or name.endswith(SUFFIXES)
@@ -28,10 +37,15 @@ def are_shards(text: str | Path) -> bool:
 def expand(source: str | Path) -> tuple[str, ...]:
     """The shards that a text names: a folder's tar files by name, or what webdataset makes of a pattern.
 
+    Of a packed set, its index says which those of a split are; of one split, it may be given without that.
+
     Raises:
         ValueError: If there are none.
         ImportError: If webdataset is missing.
     """
+    found = find_packed(source)
+    if found is not None:
+        return tuple(map(str, found.packed.shards(found.folder().name)))
     folder = Path(source)
     if folder.is_dir():
         urls = sorted(str(folder / entry.name) for entry in os.scandir(folder) if entry.name.endswith(SUFFIXES))
@@ -82,15 +96,19 @@ def read_classes(
 
 
 def listed_sizes(urls: Sequence[str], beside: Path | None) -> tuple[int, ...] | None:
-    """What sizes.json says of the shards; None if there is none, or nothing of them in it.
+    """What sizes.json says of the shards, or a packed set's index; None if there is none, or nothing of them in it.
 
     Args:
         urls: The shards; the file is looked for beside them,
         beside: and in this folder.
 
     Raises:
-        ValueError: If it cannot be read, or has some of the shards and not others.
+        ValueError: If it cannot be read, or has some of the shards and not others; or if shards of a packed set are not
+            what its index says.
     """
+    indexed = packed_shards(urls)
+    if indexed is not None:
+        return tuple(shard.images for shard in indexed[1])
     listed: dict[str, object] = {}
     for folder in [*([beside] if beside is not None else []), *_folders(urls)]:
         path = folder / SIZES

@@ -11,13 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.choosing import by_hash, digest
+from freqlearn.pipelines.packing.finding import packed_shards
 from freqlearn.pipelines.shards.listing import SIZES, count_shards, expand, file_name, listed_sizes, read_classes
 
 # Where reading can begin anywhere, an epoch's order is made of runs of at most so many samples, long enough to be read
 # quickly, and of at least so many runs, so that a batch is not of one corner of the data set.
 _LONGEST_RUN = 64
 _FEWEST_RUNS = 1024
+# A packed set's samples lie in random order, so with so many shards it is enough to shuffle those and to have a buffer.
+# Of fewer, the headers are read: they are seconds, and the streams are as many as workers can share.
+_MANY_SHARDS = 100
 # Numbers of samples in shards of unknown size: so many of one shard can be told apart.
 _POSITION_BITS = 32
 
@@ -47,10 +52,11 @@ class ShardSet:
         images: Number of samples.
         sizes: Number of samples of each shard; None where only their sum is known.
         random_access: Whether reading can begin anywhere: in uncompressed local files without sizes.json, whose headers
-            have been read.
+            have been read; or of a packed set of few shards.
         field: Which entry of a .json member is the label.
         known_classes: The shards' own class names, where a label indexes others; see `relabelled`.
         complete: Whether these are all samples of the shards.
+        packed: The packed set that the shards are of, whose files may lack channels: `PackedSet.check_spec`.
     """
 
     urls: tuple[str, ...]
@@ -62,6 +68,7 @@ class ShardSet:
     field: str = "label"
     known_classes: tuple[str, ...] | None = None
     complete: bool = True
+    packed: PackedSet | None = None
 
     def __len__(self) -> int:
         return self.images
@@ -194,12 +201,12 @@ def open_shards(
     """Describe tar shards. How many samples they hold must be known: from `sizes.json`, by counting, or from `images`.
 
     sizes.json, beside the shards or the file of classes, says it as {"train-0000.tar": 1251, ...}. Local shards are
-    counted without it.
+    counted without it. Of a packed set, its index says which shards there are, their classes and their sizes.
 
     Args:
-        source: A folder of tar files; or paths, URLs or commands as webdataset takes them, such as
-            train-{0000..0146}.tar, https://host/{a,b}.tar, or "pipe:aws s3 cp s3://bucket/{0..9}.tar -"; several with
-            :: between them.
+        source: A folder of tar files, or of a split of a packed set; or paths, URLs or commands as webdataset takes
+            them, such as train-{0000..0146}.tar, https://host/{a,b}.tar, or "pipe:aws s3 cp s3://bucket/{0..9}.tar -";
+            several with :: between them.
         classes: Class names, or a text file with one a line. By default classes.txt beside the shards.
         images: Number of samples of all shards together. For shards on other machines without sizes.json it has to be
             given, and is taken as it is; otherwise it must agree.
@@ -210,15 +217,21 @@ def open_shards(
     Raises:
         ImportError: If webdataset is missing.
         SampleError: If a local shard is missing or damaged.
-        ValueError: If there are no shards, classes or samples, or their number is not known or another.
+        ValueError: If there are no shards, classes or samples, or their number is not known or another; or if those of
+            a packed set are not what its index says.
     """
     from freqlearn.pipelines.shards.reading import enters_anywhere, is_local
 
     urls = expand(source)
+    indexed = packed_shards(urls)
+    packed = None if indexed is None else indexed[0]
+    if packed is not None and classes is None:
+        classes = packed.classes
     names, beside = read_classes(urls, classes, default_classes)
     sizes = listed_sizes(urls, beside)
     # Where headers are not read to count, they are not read to find samples either: every worker would read them all.
-    random_access = sizes is None and all(enters_anywhere(url) for url in urls)
+    quick = sizes is None if packed is None else len(urls) < _MANY_SHARDS
+    random_access = quick and all(enters_anywhere(url) for url in urls)
     if sizes is None and (all(is_local(url) for url in urls) or (count and images is None)):
         sizes = count_shards(urls)
     if sizes is None and images is None:
@@ -232,4 +245,4 @@ def open_shards(
     if total < 1:
         raise ValueError(f"{urls[0]}: expected at least one sample, got {total} in {len(urls)} shards")
     parts = tuple(Part(shard, 0, None if sizes is None else sizes[shard]) for shard in range(len(urls)))
-    return ShardSet(urls, names, parts, total, sizes, random_access, field)
+    return ShardSet(urls, names, parts, total, sizes, random_access, field, packed=packed)
