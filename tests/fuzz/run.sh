@@ -1,8 +1,10 @@
 #!/bin/sh
-# Builds a fuzzer of the decoders and of execute() and runs it on tests/assets and the files of seeds.py:
+# Builds the fuzzers and runs them: of the decoders and execute(), on tests/assets and the files of seeds.py, and of the
+# writer, on pictures that it makes up:
 #   tests/fuzz/run.sh mutations|libfuzzer SECONDS [SEED]
-# mutations: any compiler; the same seed gives the same inputs. libfuzzer: clang; learns from coverage, and keeps what it
-# learnt in build/native/corpus. What breaks something is kept in build/native/failures.
+# mutations: any compiler; the same seed gives the same inputs. The writer has a third of the time, in C++ and, without
+# sanitizers, in Python. libfuzzer: the decoders alone; clang; learns from coverage, and keeps what it learnt in
+# build/native/corpus. What breaks something is kept in build/native/failures.
 set -eu
 cd "$(dirname "$0")/../.."
 kind=$1 seconds=$2 seed=${3:-0}
@@ -20,6 +22,10 @@ export UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
 case $kind in
 mutations)
     fuzz=$(tests/native/build.sh asan fuzz)
+    writer=$(tests/native/build.sh asan writer_asan)
+    "$writer" --inputs 1000000 --seconds $((seconds / 6)) --seed "$seed"
+    OMP_NUM_THREADS=1 "$python" tests/fuzz/writing.py --inputs 1000000 --seconds $((seconds / 6)) --seed "$seed"
+    seconds=$((seconds - seconds / 6 - seconds / 6))
     # shellcheck disable=SC2086
     "$fuzz" --seconds "$seconds" --seed "$seed" --failures $native/failures $files
     ;;

@@ -1,29 +1,44 @@
-// The writer under ASan and UBSan: random pictures, good and bad. Nothing but std::invalid_argument comes out, and every
-// file that is written is read back equal, without a warning.
+// The writer under ASan and UBSan: random pictures, good and bad. Nothing but std::invalid_argument comes out, for what
+// no file can hold and for nothing else, and every file that is written is read back equal, without a warning.
 //
-//   writer_asan [INPUTS] [SEED]
+//   writer_asan [--inputs N] [--seconds S] [--seed S] [--only I]
+//
+// Until the number or the time is reached. Input I of a seed is always the same: --only I repeats it.
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "decoder.hpp"
+#include "metadata_segments.hpp"
 #include "picture.hpp"
 #include "writer.hpp"
+
+// Where the program is built with a sanitizer.
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
 
 using freqlearn::Coefficient;
 
 constexpr std::uint64_t kMaxPixels = 1 << 26;
+constexpr std::size_t kMost = 65535;  // of sizes, quantisation steps and restart intervals
+constexpr int kLargestAc = 1023, kLargestDc = 1023;  // DC: so that no difference is beyond 2047
 
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  Random(std::uint64_t seed, std::uint64_t index) {
+    std::seed_seq words{seed, seed >> 32, index, index >> 32};
+    engine_.seed(words);
+  }
   // 0 to `limit` - 1.
   std::size_t below(std::size_t limit) { return engine_() % limit; }
   bool chance(std::size_t percent) { return below(100) < percent; }
@@ -50,43 +65,60 @@ struct Input {
 void fill(Random& random, Coefficient* values, std::size_t count, std::size_t largest) {
   const std::size_t density = random.pick<std::size_t>({0, 1, 10, 50, 100});
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t magnitude = random.below(random.chance(30) ? largest + 1 : std::min<std::size_t>(largest, 3) + 1);
-    const int value = random.chance(50) ? static_cast<int>(magnitude) : -static_cast<int>(magnitude);
-    values[i] = random.chance(density) ? static_cast<Coefficient>(value) : Coefficient{0};
+    if (!random.chance(density)) continue;
+    const std::size_t limit = random.chance(30) ? largest : std::min<std::size_t>(largest, 3);
+    const int magnitude = static_cast<int>(random.below(limit + 1));
+    values[i] = static_cast<Coefficient>(random.chance(50) ? magnitude : -magnitude);
   }
+  if (count == 0 || largest != 32767 || !random.chance(20)) return;
+  values[random.below(count)] = std::numeric_limits<Coefficient>::min();
 }
 
-std::size_t make_count(Random& random, const std::string& color_space) {
-  if (random.chance(2)) return random.below(6);  // any
+std::size_t planes_of(const std::string& color_space) {
   if (color_space == "gray") return 1;
   if (color_space == "unknown") return 2;
-  return color_space == "YCbCr" || color_space == "RGB" ? 3 : 4;
+  if (color_space == "YCbCr" || color_space == "RGB") return 3;
+  return color_space == "CMYK" || color_space == "YCCK" ? 4 : 0;
 }
 
-void make_input(Random& random, Input& input) {
-  input.color_space = random.pick<const char*>({"gray", "unknown", "YCbCr", "YCbCr", "YCbCr", "RGB", "CMYK", "YCCK", ""});
-  input.width = random.chance(2) ? random.pick<std::size_t>({0, 65535, 65536, std::size_t(-1)}) : 1 + random.below(90);
-  input.height = random.chance(1) ? random.pick<std::size_t>({0, 65536}) : 1 + random.below(90);
-  const std::size_t count = make_count(random, input.color_space);
-  const std::size_t factor = random.pick<std::size_t>({1, 2, 2, 4}), largest = random.pick<std::size_t>({1, 1, 20, 1023, 1024, 32767});
-  freqlearn::Frame frame;  // only to know the sizes
-  frame.width = std::min<std::size_t>(input.width, 70000);
-  frame.height = std::min<std::size_t>(input.height, 70000);
-  for (std::size_t i = 0; i < count; ++i) {
+// Small ones, and now and then one at or beyond the format's limits, but then only a strip.
+void make_size(Random& random, Input& input) {
+  input.width = 1 + random.below(90);
+  input.height = 1 + random.below(90);
+  if (!random.chance(3)) return;
+  std::size_t& side = random.chance(50) ? input.width : input.height;
+  (&side == &input.width ? input.height : input.width) = 1 + random.below(8);
+  side = random.pick<std::size_t>({0, kMost - 1, kMost, kMost + 1, std::numeric_limits<std::size_t>::max()});
+}
+
+// Sampling factors and true block counts, from which the faults below depart.
+freqlearn::Frame make_frame(Random& random, const Input& input, std::size_t planes) {
+  freqlearn::Frame frame;
+  frame.width = std::min<std::size_t>(input.width, kMost + 1);
+  frame.height = std::min<std::size_t>(input.height, kMost + 1);
+  const std::size_t factor = random.pick<std::size_t>({1, 2, 2, 4});
+  for (std::size_t i = 0; i < planes; ++i) {
     freqlearn::Component component;
     component.h = 1 + static_cast<int>(random.below(factor));
     component.v = 1 + static_cast<int>(random.below(factor));
     frame.components.push_back(component);
   }
   freqlearn::set_block_counts(frame);
-  for (const freqlearn::Component& component : frame.components) {
+  return frame;
+}
+
+void make_planes(Random& random, Input& input, std::size_t count) {
+  const std::size_t largest = random.pick<std::size_t>({1, 1, 20, kLargestAc, kLargestAc + 1, 32767});
+  const bool one_table = random.chance(30);
+  for (const freqlearn::Component& component : make_frame(random, input, count).components) {
     freqlearn::SourcePlane plane;
     plane.rows = component.rows + (random.chance(1) ? 1 : 0);
     plane.cols = component.cols + (random.chance(1) ? 1 : 0);
     plane.h = random.chance(1) ? static_cast<int>(random.below(7)) - 1 : component.h;
-    plane.v = component.v;
+    plane.v = random.chance(1) ? static_cast<int>(random.below(7)) - 1 : component.v;
     const std::size_t step = random.pick<std::size_t>({1, 7, 255, 256, 65535});
     for (std::uint16_t& value : plane.quant_table) value = static_cast<std::uint16_t>(1 + random.below(step));
+    if (one_table && !input.planes.empty()) plane.quant_table = input.planes.front().quant_table;
     if (random.chance(1)) plane.quant_table[random.below(64)] = 0;
     const std::size_t values = 64 * plane.rows * plane.cols;
     input.memory.push_back(std::make_unique<Coefficient[]>(values));
@@ -94,62 +126,196 @@ void make_input(Random& random, Input& input) {
     plane.blocks = input.memory.back().get();
     input.planes.push_back(plane);
   }
+}
+
+void add_segment(Input& input, std::uint8_t code, const std::vector<std::uint8_t>& payload) {
+  const std::size_t length = payload.size() + 2;
+  input.segments.insert(input.segments.end(),
+                        {0xFF, code, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length)});
+  input.segments.insert(input.segments.end(), payload.begin(), payload.end());
+}
+
+// The colours' mark where readers need one, and metadata of any length and content that are no such mark.
+void make_segments(Random& random, Input& input) {
   if (input.color_space == "RGB" || input.color_space == "CMYK" || input.color_space == "YCCK") {
     const std::uint8_t transform = input.color_space == "YCCK" ? 2 : 0;
-    input.segments = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform};
+    add_segment(input, 0xEE, {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform});
   }
-  input.options.optimise = random.chance(80);
-  input.options.progressive = random.chance(50);
-  input.options.restart_interval = random.pick<std::size_t>({0, 0, 1, 2, 7, 65535, 65536});
+  while (random.chance(30)) {
+    std::vector<std::uint8_t> payload(random.pick<std::size_t>({0, 1, 20, 65533}));
+    for (std::uint8_t& byte : payload) byte = static_cast<std::uint8_t>(random.below(256));
+    if (!payload.empty()) payload.front() = 0;
+    add_segment(input, random.pick<std::uint8_t>({0xE2, 0xE5, 0xEF, 0xFE}), payload);
+  }
   input.options.segments = input.segments;
 }
 
-[[noreturn]] void broken(std::size_t index, const std::string& what) {
-  std::fprintf(stderr, "input %zu: %s\n", index, what.c_str());
+Input make_input(Random& random) {
+  Input input;
+  input.color_space =
+      random.pick<const char*>({"gray", "unknown", "YCbCr", "YCbCr", "YCbCr", "RGB", "CMYK", "YCCK"});
+  const std::size_t count = random.chance(2) ? random.below(6) : planes_of(input.color_space);
+  if (random.chance(1)) input.color_space = random.pick<const char*>({"", "Lab"});
+  make_size(random, input);
+  make_planes(random, input, count);
+  make_segments(random, input);
+  input.options.optimise = random.chance(80);
+  input.options.progressive = random.chance(input.options.optimise ? 50 : 3);
+  input.options.restart_interval = random.pick<std::size_t>({0, 0, 0, 1, 2, 7, 1000, kMost});
+  if (random.chance(1)) input.options.restart_interval = kMost + 1;
+  return input;
+}
+
+enum class Expected { written, refused, either };
+
+// What the format says of one plane; whether a large DC coefficient can be coded depends on those before it.
+Expected expected_of(const freqlearn::SourcePlane& plane, const freqlearn::Component& component) {
+  const bool factors = std::min(plane.h, plane.v) >= 1 && std::max(plane.h, plane.v) <= 4;
+  if (!factors || plane.rows != component.rows || plane.cols != component.cols) return Expected::refused;
+  if (std::ranges::count(plane.quant_table, 0) > 0) return Expected::refused;
+  Expected expected = Expected::written;
+  for (std::size_t i = 0; i < 64 * plane.rows * plane.cols; ++i) {
+    const bool is_dc = i % 64 == 0;
+    if (std::abs(plane.blocks[i]) <= (is_dc ? kLargestDc : kLargestAc)) continue;
+    if (!is_dc) return Expected::refused;
+    expected = Expected::either;
+  }
+  return expected;
+}
+
+Expected expected_of(const Input& input) {
+  const bool counts = !input.planes.empty() && input.planes.size() == planes_of(input.color_space);
+  const bool sizes = std::min(input.width, input.height) >= 1 && std::max(input.width, input.height) <= kMost;
+  const freqlearn::WriteOptions& options = input.options;
+  if (!counts || !sizes || options.restart_interval > kMost) return Expected::refused;
+  if (options.progressive && !options.optimise) return Expected::refused;
+  freqlearn::Frame frame;
+  frame.width = input.width;
+  frame.height = input.height;
+  for (const freqlearn::SourcePlane& plane : input.planes) {
+    freqlearn::Component component;
+    component.h = std::clamp(plane.h, 1, 4);
+    component.v = std::clamp(plane.v, 1, 4);
+    frame.components.push_back(component);
+  }
+  freqlearn::set_block_counts(frame);
+  Expected expected = Expected::written;
+  for (std::size_t i = 0; i < input.planes.size(); ++i) {
+    const Expected of_plane = expected_of(input.planes[i], frame.components[i]);
+    if (of_plane == Expected::refused) return of_plane;
+    if (of_plane == Expected::either) expected = of_plane;
+  }
+  return expected;
+}
+
+[[noreturn]] void broken(const std::string& what) {
+  std::fprintf(stderr, "the writer: %s\n", what.c_str());
   std::abort();
 }
 
-void check_file(std::size_t index, const Input& input, const std::vector<std::uint8_t>& file) {
-  const freqlearn::Decoded decoded = freqlearn::decode(file, true, kMaxPixels, {});
-  if (!decoded.complete || !decoded.info.warnings.empty()) {
-    broken(index, "the reader warns: " + (decoded.info.warnings.empty() ? "" : decoded.info.warnings.front()));
-  }
-  if (decoded.info.color_space != input.color_space) broken(index, "other colours: " + decoded.info.color_space);
-  if (decoded.info.frame.width != input.width || decoded.info.frame.height != input.height) broken(index, "another size");
-  if (decoded.planes.size() != input.planes.size()) broken(index, "another number of planes");
+void check_header(const Input& input, const freqlearn::Info& info) {
+  if (!info.warnings.empty()) broken("its reader warns: " + info.warnings.front());
+  if (info.color_space != input.color_space) broken("other colours: " + info.color_space);
+  if (info.frame.width != input.width || info.frame.height != input.height) broken("another size");
+  if (info.restart_interval != input.options.restart_interval) broken("another restart interval");
+  const bool wide = std::ranges::any_of(input.planes, [](const auto& plane) {
+    return std::ranges::max(plane.quant_table) > 255;
+  });
+  const auto process = input.options.progressive ? freqlearn::Process::progressive
+                       : wide                    ? freqlearn::Process::extended
+                                                 : freqlearn::Process::baseline;
+  if (info.frame.process != process) broken("another process");
+}
+
+void check_decoded(const Input& input, const freqlearn::Decoded& decoded) {
+  check_header(input, decoded.info);
+  if (!decoded.complete) broken("an incomplete file");
+  if (decoded.planes.size() != input.planes.size()) broken("another number of planes");
   for (std::size_t i = 0; i < input.planes.size(); ++i) {
     const freqlearn::SourcePlane& plane = input.planes[i];
     const freqlearn::Component& component = decoded.info.frame.components[i];
-    if (component.h != plane.h || component.v != plane.v) broken(index, "other sampling factors");
-    if (decoded.info.quant_tables[i] != plane.quant_table) broken(index, "another quantisation table");
+    if (component.h != plane.h || component.v != plane.v) broken("other sampling factors");
+    if (decoded.info.quant_tables[i] != plane.quant_table) broken("another quantisation table");
+    if (decoded.planes[i].rows() != plane.rows || decoded.planes[i].cols() != plane.cols) broken("other blocks");
     if (!std::equal(plane.blocks, plane.blocks + 64 * plane.rows * plane.cols, decoded.planes[i].block(0))) {
-      broken(index, "other coefficients");
+      broken("other coefficients");
     }
   }
+}
+
+void check_file(const Input& input, const std::vector<std::uint8_t>& file) {
+  for (const bool reference : {false, true}) {
+    check_decoded(input, freqlearn::decode(file, true, kMaxPixels, {.reference = reference}));
+  }
+  Input found;
+  for (const freqlearn::Segment& segment : freqlearn::metadata_segments(file)) {
+    add_segment(found, segment.code, {segment.payload.begin(), segment.payload.end()});
+  }
+  if (found.segments != input.segments) broken("other marker segments");
+}
+
+// Whether a file was written.
+bool run(const Input& input) {
+  const Expected expected = expected_of(input);
+  std::vector<std::uint8_t> file;
+  try {
+    file = write_file(
+        freqlearn::checked_picture(input.planes, input.width, input.height, input.color_space, input.options),
+        input.options);
+  } catch (const std::invalid_argument& error) {
+    if (std::string(error.what()).empty()) broken("an error without a message");
+    if (expected == Expected::written) broken(std::string("refuses a good picture: ") + error.what());
+    return false;
+  }
+  if (expected == Expected::refused) broken("writes what no file can hold");
+  check_file(input, file);
+  return true;
+}
+
+struct Options {
+  std::uint64_t inputs = 5000, seconds = std::numeric_limits<std::uint32_t>::max(), seed = 0;
+  std::optional<std::uint64_t> only;
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    const std::uint64_t value = std::stoull(argv[i + 1]);
+    if (name == "--inputs") options.inputs = value;
+    if (name == "--seconds") options.seconds = value;
+    if (name == "--seed") options.seed = value;
+    if (name == "--only") options.only = value;
+  }
+  return options;
+}
+
+// For what the sanitizers call when the process dies, which takes no argument.
+std::uint64_t g_seed = 0, g_index = 0;  // NOLINT
+
+void say_input() {
+  std::fprintf(stderr, "writer_asan: died at input %llu; repeat it with --seed %llu --only %llu\n",
+               static_cast<unsigned long long>(g_index), static_cast<unsigned long long>(g_seed),
+               static_cast<unsigned long long>(g_index));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t inputs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 5000;
-  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
-  std::size_t written = 0;
-  for (std::size_t i = 0; i < inputs; ++i) {
-    Random random(seed << 40 ^ i);
-    Input input;
-    make_input(random, input);
-    std::vector<std::uint8_t> file;
-    try {
-      file = write_file(freqlearn::checked_picture(input.planes, input.width, input.height, input.color_space, input.options),
-                        input.options);
-    } catch (const std::invalid_argument& error) {
-      if (std::string(error.what()).empty()) broken(i, "an error without a message");
-      continue;
-    }
-    check_file(i, input, file);
-    ++written;
+  const Options options = parse(argc, argv);
+  if (&__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(say_input);
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now(), end = begin + std::chrono::seconds(options.seconds);
+  std::uint64_t written = 0, refused = 0;
+  g_seed = options.seed;
+  const std::uint64_t first = options.only.value_or(0), last = options.only ? first + 1 : options.inputs;
+  for (g_index = first; g_index < last && Clock::now() < end; ++g_index) {
+    Random random(options.seed, g_index);
+    ++(run(make_input(random)) ? written : refused);
   }
-  std::printf("%zu inputs, seed %llu: %zu files written and read back equal, %zu refused\n", inputs,
-              static_cast<unsigned long long>(seed), written, inputs - written);
-  return written > 0 && written < inputs ? 0 : 1;
+  std::printf("writer: %llu inputs, seed %llu, %.0f s: %llu files written and read back equal, %llu refused\n",
+              static_cast<unsigned long long>(written + refused), static_cast<unsigned long long>(options.seed),
+              std::chrono::duration<double>(Clock::now() - begin).count(), static_cast<unsigned long long>(written),
+              static_cast<unsigned long long>(refused));
+  return 0;
 }
