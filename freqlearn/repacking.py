@@ -30,8 +30,8 @@ PackedSampling: TypeAlias = Literal["4:4:4", "4:2:0"]
 _PLACES = BLOCK * BLOCK
 # The largest that baseline JPEG codes of 8-bit samples (ITU-T T.81, table F.1); `write_jpeg` checks each for itself.
 _LIMIT = 2047
-_EQUAL: Sampling = ((1, 1),) * 3
-_HALVED: Sampling = ((2, 2), (1, 1), (1, 1))
+PACKED_FACTORS: dict[PackedSampling, Sampling] = {"4:4:4": ((1, 1),) * 3, "4:2:0": ((2, 2), (1, 1), (1, 1))}
+"""Sampling factors (h, v) of packed pictures that are not gray."""
 
 
 class Repacking:
@@ -96,16 +96,16 @@ class Repacking:
         """
         placed = img.with_plan(aligned(img.plan, self.short_side_px, self.crop_px))
         if img.color_space == "gray" or self._chroma is None:
-            planes, sampling = self._luma.planes(self._luma.of(placed), [0]), ((1, 1),)
+            planes = self._luma.planes(self._luma.of(placed), [0])
         elif self.sampling == "4:4:4":
-            planes, sampling = self._all.planes(self._all.of(placed), [0, 1, 2]), _EQUAL
+            planes = self._all.planes(self._all.of(placed), [0, 1, 2])
         else:
             values = self._full_size.of(placed)
             halved = self._chroma.of(_halved(values[..., -2 * _PLACES :]))
             planes = (*self._luma.planes(values, [0]), *self._chroma.planes(halved, [1, 2]))
-            sampling = _HALVED
         height, width = placed.plan.output_size
         orientation = 1 if img.plan.oriented else img.orientation
+        sampling: Sampling = ((1, 1),) if len(planes) == 1 else PACKED_FACTORS[self.sampling]
         layout = Layout((height, width), sampling, "gray" if len(planes) == 1 else "YCbCr", orientation)
         decoded = Decoded(planes, self.quant_tables[: len(planes)], complete=True, warnings=())
         return DCTImage(Coefficients(layout, "planes", decoded=decoded, path=img.path))

@@ -124,6 +124,12 @@ COMMANDS: dict[str, Command] = {
         options="freqlearn.pipelines.pruning.options:PruneOptions",
         positional=("source", "output"),
     ),
+    "pack": Command(
+        "pack photos for a model: at its evaluation size, with its channels only, in tar shards",
+        "freqlearn.pipelines.packing.command:pack",
+        options="freqlearn.pipelines.packing.options:PackOptions",
+        positional=("data", "output"),
+    ),
     "demo": Command(
         "the whole path on planted data, or on a folder of photos",
         "freqlearn.pipelines.commands:demo",

@@ -1,0 +1,49 @@
+"""The samples of a packed set's shard, as they lie in the tar file, with what does not belong there."""
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+BROKEN = (tarfile.TarError, OSError, EOFError, ValueError)
+"""What a damaged tar file raises."""
+
+
+class Sample(NamedTuple):
+    """Members of a shard whose names are alike up to their first dot, and lie one after another.
+
+    Attributes:
+        key: What their names have in common.
+        members: Suffix, in small letters, -> content.
+    """
+
+    key: str
+    members: dict[str, bytes]
+
+
+def samples_of(path: Path) -> Iterator[Sample | str]:
+    """The samples of a shard, in order; and, as text, what is wrong with members.
+
+    Raises:
+        OSError, tarfile.TarError, EOFError, ValueError: If the file cannot be read to its end.
+    """
+    sample = Sample("", {})
+    with tarfile.open(path, "r:") as tar:
+        for member in tar:
+            tar.members = []  # type: ignore[attr-defined]  # or it keeps them all
+            file = tar.extractfile(member) if member.isreg() else None
+            if file is None:
+                yield f"expected files alone, got {member.name}, which is none"
+                continue
+            folder, _, name = member.name.rpartition("/")
+            stem, _, suffix = name.partition(".")
+            key, suffix = f"{folder}/{stem}" if folder else stem, suffix.lower()
+            if key != sample.key:
+                if sample.members:
+                    yield sample
+                sample = Sample(key, {})
+            if suffix in sample.members:
+                yield f"expected each member once, got {member.name} twice"
+            sample.members[suffix] = file.read()
+    if sample.members:
+        yield sample
