@@ -58,14 +58,16 @@ PlaneArray kept(const StoredArray& blocks, const Range& range) {
   return plane_array(plane);
 }
 
-std::array<std::uint64_t, 64> difference(const StoredArray& ours, const StoredArray& theirs) {
+std::pair<std::array<std::uint64_t, 64>, std::size_t> difference(const StoredArray& ours, const StoredArray& theirs,
+                                                                 bool only_left) {
   const std::size_t rows = ours.shape(0), cols = ours.shape(1);
   if (theirs.shape(0) != rows || theirs.shape(1) != cols) {
     throw std::invalid_argument(join("expected two planes of the same size, got ", rows, "x", cols, " and ",
                                      theirs.shape(0), "x", theirs.shape(1), " blocks"));
   }
   const nb::gil_scoped_release release;
-  return squared_difference(ours.data(), theirs.data(), rows * cols);
+  const SquaredDifference result = squared_difference(ours.data(), theirs.data(), rows * cols, only_left);
+  return {result.sums, result.blocks};
 }
 
 }  // namespace
@@ -108,17 +110,18 @@ Returns:
 Raises:
     TypeError: If the plane is of another kind.
     ValueError: If the range is not within the plane.)");
-  m.def("squared_difference", difference, "ours"_a, "theirs"_a,
+  m.def("squared_difference", difference, "ours"_a, "theirs"_a, nb::kw_only(), "only_left"_a,
         nb::sig("def squared_difference(ours: numpy.typing.NDArray[numpy.int16], theirs: "
-                "numpy.typing.NDArray[numpy.int16]) -> list[int]"),
+                "numpy.typing.NDArray[numpy.int16], *, only_left: bool) -> tuple[list[int], int]"),
         R"(How far two planes are apart.
 
 Args:
     ours: (rows, cols, 8, 8) int16, contiguous, natural order.
     theirs: The same.
+    only_left: Count only blocks of which `ours` has something left, not all of them.
 
 Returns:
-    64 sums over all blocks of the squared differences of a coefficient, exact, at 8 * v + u.
+    64 sums over the blocks of the squared differences of a coefficient, exact, at 8 * v + u; and how many blocks.
 
 Raises:
     TypeError: If a plane is of another kind.

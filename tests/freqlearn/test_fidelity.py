@@ -57,6 +57,34 @@ def test_the_same_picture_is_infinitely_good(make_jpeg):
     assert luma_psnr(img.keep([*range(64), 64]), img) == math.inf  # chroma does not count
 
 
+@pytest.mark.parametrize("quantised", [True, False], ids=["quantised", "dequantised"])
+def test_of_the_blocks_that_are_left(quantised):
+    original = make_image((64, 96), YCBCR, quantised=quantised)
+    planes = [plane.copy() for plane in original.planes]
+    planes[0][..., 5, 6] += 3
+    planes[0][:2] = planes[0][:, 7:] = 0
+    tables = original.quant_tables
+    img = fl.DCTImage.from_planes(planes, tables, size_px=(64, 96), sampling=YCBCR)
+    error = (samples(img) - samples(original)) ** 2
+    for blocks, part in (("all", error), ("left", error[16:, :56])):
+        psnr = 10 * math.log10(255**2 / np.mean(part))
+        assert luma_psnr(img, original, blocks=blocks) == pytest.approx(psnr, abs=1e-5)
+
+
+def test_with_nothing_left_all_blocks_count():
+    original = make_image((64, 96), YCBCR)
+    img = original.keep([64])
+    assert luma_psnr(img, original, blocks="left") == luma_psnr(img, original) < 30
+
+
+def test_what_a_crop_cuts_off_need_not_count():
+    original = make_image((64, 96), YCBCR)
+    spec = fl.InputSpec.unstandardised(fl.ChannelSet.all(), 32)
+    kept = original.keep_visible(spec)
+    assert luma_psnr(kept, original) < 30
+    assert luma_psnr(kept, original, blocks="left") == math.inf
+
+
 def test_one_step_of_one_coefficient():
     plane = np.zeros((2, 3, 8, 8), np.int16)
     changed = plane.copy()
@@ -88,6 +116,12 @@ def test_the_largest_differences_are_exact():
 def test_images_of_other_layouts_are_refused(other):
     with pytest.raises(ValueError, match=r"expected two images of the same .* \(45, 67\)"):
         luma_psnr(make_image((45, 67), YCBCR), other)
+
+
+def test_other_blocks_are_refused():
+    img = make_image((45, 67), YCBCR)
+    with pytest.raises(ValueError, match=r'expected blocks as "all" or "left", got \'some\''):
+        luma_psnr(img, img, blocks="some")
 
 
 def test_images_without_luma_are_refused():
