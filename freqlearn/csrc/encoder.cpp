@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 #include "encode_kernels.hpp"
 #include "error.hpp"
@@ -107,7 +107,8 @@ class Encoder {
   }
 
   std::vector<Plane> encode() {
-    for (std::size_t mcu_row = 0; mcu_row < frame_.mcu_rows; ++mcu_row) {
+    const bool nothing = std::ranges::all_of(plans_, [](const ForwardPlan& plan) { return plan.rows == 0; });
+    for (std::size_t mcu_row = 0; mcu_row < frame_.mcu_rows && !nothing; ++mcu_row) {
       samples_.load(mcu_row);
       for (std::size_t i = 0; i < planes_.size(); ++i) {
         if (plans_[i].rows > 0) transform(i, mcu_row);
