@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "decoder.hpp"
+#include "error.hpp"
 #include "metadata_segments.hpp"
 #include "picture.hpp"
 #include "writer.hpp"
@@ -208,8 +209,18 @@ Expected expected_of(const Input& input) {
   return expected;
 }
 
+// For what the sanitizers call when the process dies, which takes no argument.
+std::uint64_t g_seed = 0, g_index = 0;  // NOLINT
+
+void say_input() {
+  std::fprintf(stderr, "writer_asan: broken by input %llu; repeat it with --seed %llu --only %llu\n",
+               static_cast<unsigned long long>(g_index), static_cast<unsigned long long>(g_seed),
+               static_cast<unsigned long long>(g_index));
+}
+
 [[noreturn]] void broken(const std::string& what) {
   std::fprintf(stderr, "the writer: %s\n", what.c_str());
+  say_input();
   std::abort();
 }
 
@@ -244,12 +255,16 @@ void check_decoded(const Input& input, const freqlearn::Decoded& decoded) {
 }
 
 void check_file(const Input& input, const std::vector<std::uint8_t>& file) {
-  for (const bool reference : {false, true}) {
-    check_decoded(input, freqlearn::decode(file, true, kMaxPixels, {.reference = reference}));
-  }
   Input found;
-  for (const freqlearn::Segment& segment : freqlearn::metadata_segments(file)) {
-    add_segment(found, segment.code, {segment.payload.begin(), segment.payload.end()});
+  try {
+    for (const bool reference : {false, true}) {
+      check_decoded(input, freqlearn::decode(file, true, kMaxPixels, {.reference = reference}));
+    }
+    for (const freqlearn::Segment& segment : freqlearn::metadata_segments(file)) {
+      add_segment(found, segment.code, {segment.payload.begin(), segment.payload.end()});
+    }
+  } catch (const freqlearn::JpegError& error) {
+    broken(std::string("its reader refuses the file: ") + error.what());
   }
   if (found.segments != input.segments) broken("other marker segments");
 }
@@ -288,15 +303,6 @@ Options parse(int argc, char** argv) {
     if (name == "--only") options.only = value;
   }
   return options;
-}
-
-// For what the sanitizers call when the process dies, which takes no argument.
-std::uint64_t g_seed = 0, g_index = 0;  // NOLINT
-
-void say_input() {
-  std::fprintf(stderr, "writer_asan: died at input %llu; repeat it with --seed %llu --only %llu\n",
-               static_cast<unsigned long long>(g_index), static_cast<unsigned long long>(g_seed),
-               static_cast<unsigned long long>(g_index));
 }
 
 }  // namespace
