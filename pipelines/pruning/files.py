@@ -65,7 +65,6 @@ class Job:
                 os.chmod(file.fileno() if os.chmod in os.supports_fd else file.name, _permissions(target))
             counted: Any = CountedFile(file)
             outcome = content(counted)
-            file.flush()
             if self.log is not None:
                 self.log.note(entry.name, outcome, counted.size_bytes, counted.digest.hexdigest())
             outcomes.append(outcome)

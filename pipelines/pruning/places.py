@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freqlearn.pipelines.bad_images import BAD_IMAGES
+from freqlearn.pipelines.pruning.companions import beside, refuse_packed_set
 from freqlearn.pipelines.pruning.entries import Entry, entries_below, entry_of, is_shard, remove_leftovers, shards_named
 from freqlearn.pipelines.pruning.options import PruneOptions
 from freqlearn.pipelines.unfinished import partial_path
@@ -62,9 +63,12 @@ def find_places(options: PruneOptions) -> Places:
     elif partial_path(report).is_file() and not single:
         remove_leftovers(output)
     if source.is_dir():
+        refuse_packed_set(source, *([source.parent] if options.in_place else []))
         entries = entries_below(source, links=not options.in_place, without=_own_files(own, source, output))
     else:
-        entries = shards_named(options.source) if pattern else [entry_of(source)]
+        shards = shards_named(options.source) if pattern else [entry_of(source)]
+        top = os.path.commonpath([shard.path.absolute().parent for shard in shards])
+        entries = [*([] if single else beside(shards, Path(top))), *shards]
     places = Places(entries, output, single, options.in_place, report)
     for entry in entries:
         if not options.in_place and not source.is_dir() and _same(places.target(entry), entry.path):

@@ -10,7 +10,6 @@ from freqlearn.pipelines.tables import table
 
 _CLASSES_SHOWN = 20
 _FILES_SHOWN = 5
-_GROWN_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class PruneReport:
         kept: What was kept of each picture, in words.
         options: How, as JSON types.
         classes: Class -> what came of its files. A class is a folder, relative to the source, or a label of shards.
-        grew: Name, bytes before and bytes after of files that are larger now; at most 1000, all are counted.
+        grew: Name, bytes before and bytes after of files that are larger now; the first 1000, all are counted.
         lowest: The file with the lowest luma PSNR, and it in dB; None if no file has lost anything of Y.
         skipped: Name and reason of files that could not be read.
     """
@@ -83,11 +82,6 @@ class PruneReport:
         if everything.grew:
             lines.append(f"{everything.grew} grew: " + _listed([name for name, _, _ in self.grew], everything.grew))
         return "\n".join(lines)
-
-
-def listed_growth(grew: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """As many of the files that grew as a report lists."""
-    return grew[:_GROWN_LISTED]
 
 
 def _row(tally: Tally) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -13,14 +13,17 @@ from freqlearn.cores import available_cores
 from freqlearn.pipelines.bad_images import list_bad_images, skipped_line
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.progress import progress_bar
+from freqlearn.pipelines.pruning.companions import correct_sizes
+from freqlearn.pipelines.pruning.entries import Entry
 from freqlearn.pipelines.pruning.files import Job, prune_file
 from freqlearn.pipelines.pruning.keeping import keeping
 from freqlearn.pipelines.pruning.log import DoneLog
 from freqlearn.pipelines.pruning.options import PruneOptions
 from freqlearn.pipelines.pruning.pictures import Pruner
 from freqlearn.pipelines.pruning.places import Places, find_places
-from freqlearn.pipelines.pruning.report import PruneReport, listed_growth
-from freqlearn.pipelines.pruning.tally import Outcome, Tally
+from freqlearn.pipelines.pruning.report import PruneReport
+from freqlearn.pipelines.pruning.shards import prune_shard
+from freqlearn.pipelines.pruning.tally import Outcome
 from freqlearn.pipelines.unfinished import digest_of_run, partial_path
 
 _QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow file at the head of the queue
@@ -49,6 +52,7 @@ def prune(options: PruneOptions) -> PruneReport:
     job = Job(places, pruner, options.on_bad_image == "skip", log)
     with pointing_to_skip():
         outcome = _pruned(job, options)
+    correct_sizes(places.root, outcome.samples)
     report = PruneReport(
         source=options.source,
         output=str(places.root),
@@ -103,13 +107,8 @@ def _pruned(job: Job, options: PruneOptions) -> Outcome:
             _pool(threads) as pool,
             progress_bar("pruning", "files", total=len(entries), shown=options.progress) as advance,
         ):
-
-            def futures() -> Iterator[Future[Outcome]]:
-                for entry in entries:
-                    yield pool.submit(prune_file, job, entry)
-
-            for future in _ahead(futures(), threads * _QUEUED_PER_THREAD):
-                _add(together, future.result())
+            for outcome in _outcomes(job, entries, pool, threads * _QUEUED_PER_THREAD):
+                together.add(outcome)
                 done += 1
                 advance()
     except KeyboardInterrupt:
@@ -118,29 +117,26 @@ def _pruned(job: Job, options: PruneOptions) -> Outcome:
     return together
 
 
-def _add(together: Outcome, outcome: Outcome) -> None:
-    for label, tally in outcome.classes.items():
-        together.classes.setdefault(label, Tally()).add(tally)
-    together.grew = listed_growth(together.grew + outcome.grew)
-    together.skipped += outcome.skipped
-    if outcome.lowest is not None and (together.lowest is None or outcome.lowest[1] < together.lowest[1]):
-        together.lowest = outcome.lowest
+def _outcomes(job: Job, entries: Iterable[Entry], pool: Executor, queued: int) -> Iterator[Outcome]:
+    """What comes of the entries, in order: files side by side, of a shard its samples. Memory stays bounded."""
+    waiting: deque[Future[Outcome]] = deque()
+    for entry in entries:
+        if entry.kind == "shard":
+            while waiting:
+                yield waiting.popleft().result()
+            yield prune_shard(job, entry, pool, queued)
+            continue
+        waiting.append(pool.submit(prune_file, job, entry))
+        if len(waiting) >= queued:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+def _pool(threads: int) -> Iterator[Executor]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prune")
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)  # after an interrupt: wait for the files being written, start no other
-
-
-def _ahead(futures: Iterable[Future[Outcome]], queued: int) -> Iterator[Future[Outcome]]:
-    """The futures in order, after submitting the next `queued` ones: memory stays bounded for any number."""
-    waiting: deque[Future[Outcome]] = deque()
-    for future in futures:
-        waiting.append(future)
-        if len(waiting) >= queued:
-            yield waiting.popleft()
-    yield from waiting

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+MOST_LISTED = 1000
+
 
 @dataclass
 class Tally:
@@ -72,15 +74,27 @@ class Outcome:
 
     Attributes:
         classes: Class -> what came of its files.
-        grew: Name, bytes before and bytes after of files that grew.
+        grew: Name, bytes before and bytes after of files that grew; of the first 1000, all are counted.
         skipped: Name and reason of files that could not be read.
         lowest: The file with the lowest luma PSNR, and it in dB.
+        samples: Shard -> number of its samples, where some were left out.
     """
 
     classes: dict[str, Tally] = field(default_factory=dict)
     grew: list[tuple[str, int, int]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     lowest: tuple[str, float] | None = None
+    samples: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Outcome") -> None:
+        """Add what came of other files."""
+        for label, tally in other.classes.items():
+            self.of(label).add(tally)
+        self.grew += other.grew[: MOST_LISTED - len(self.grew)]
+        self.skipped += other.skipped
+        self.samples |= other.samples
+        if other.lowest is not None and (self.lowest is None or other.lowest[1] < self.lowest[1]):
+            self.lowest = other.lowest
 
     def of(self, label: str) -> Tally:
         """The tally of a class."""
@@ -113,6 +127,7 @@ class Outcome:
             **({"grew": self.grew} if self.grew else {}),
             **({"skipped": self.skipped} if self.skipped else {}),
             **({"lowest": self.lowest} if self.lowest else {}),
+            **({"samples": self.samples} if self.samples else {}),
         }
 
     @classmethod
@@ -128,6 +143,7 @@ class Outcome:
             [(str(name), int(before), int(after)) for name, before, after in data.get("grew", [])],
             [(str(name), str(why)) for name, why in data.get("skipped", [])],
             None if lowest is None else (str(lowest[0]), float(lowest[1])),
+            {str(shard): int(samples) for shard, samples in data.get("samples", {}).items()},
         )
 
 

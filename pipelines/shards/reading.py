@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freqlearn.pipelines.data import SampleError, reason
+from freqlearn.pipelines.shards.strict_tar import StrictInfo
 
 try:
     from webdataset.cache import FileCache, islocal
@@ -192,24 +193,8 @@ def _cached(url: str) -> str:
     return str(cache.get_file(url))
 
 
-class _StrictInfo(tarfile.TarInfo):
-    """A header that is damaged, cut off or missing is an error, where tarfile takes it for the end of the archive."""
-
-    @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "_StrictInfo":
-        try:
-            return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the end mark, a block of zeros
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(
-                f"expected a tar file's header or end mark at byte {tar.offset}, got none ({error}): the file is cut "
-                "off or damaged; write it anew"
-            ) from error
-
-
 def _members(stream: IO[bytes], mode: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    with tarfile.open(fileobj=stream, mode=mode, tarinfo=_StrictInfo, bufsize=_AT_ONCE) as tar:
+    with tarfile.open(fileobj=stream, mode=mode, tarinfo=StrictInfo, bufsize=_AT_ONCE) as tar:
         for member in tar:
             if member.isreg() and not _META.match(member.name):
                 yield tar, member

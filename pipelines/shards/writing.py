@@ -59,14 +59,14 @@ class ShardWriter:
     Names are kept, of any length and alphabet (POSIX pax headers where the plain ones do not hold them).
     """
 
-    def __init__(self, file: IO[bytes], *, compression: Compression = "") -> None:
+    def __init__(self, file: "IO[bytes] | CountedFile", *, compression: Compression = "") -> None:
         """Begin a shard.
 
         Args:
             file: An open binary file, which is left open.
             compression: Of the whole shard; "" for none.
         """
-        self._counted = CountedFile(file)
+        self._counted = file if isinstance(file, CountedFile) else CountedFile(file)
         self._compressor = _compressor(self._counted, compression)
         self._tar = tarfile.TarFile(
             fileobj=self._compressor or self._counted,
