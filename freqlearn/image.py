@@ -77,11 +77,12 @@ class DCTImage:
     ) -> "DCTImage":
         """Encode pixels as JPEG does, up to the quantised coefficients, and compute only the channels that are wanted.
 
-        The coefficients are those of libjpeg with its float DCT (`cjpeg -dct float`): the same rounded colours, the
-        same downsampled chroma and repeated edges; a few that lie halfway between two numbers come out one apart.
+        The coefficients are those of `cjpeg -dct float`: the same rounded colours, downsampled chroma and repeated
+        edges, and the same float32 operations, on every processor. libjpeg-turbo's vector code for x86 gives equal
+        ones; libjpeg's portable code rounds a few that lie halfway between two numbers the other way.
 
         Args:
-            pixels: (H, W, 3) RGB or (H, W) gray uint8.
+            pixels: (H, W, 3) RGB or (H, W) gray uint8, in any memory layout.
             quality: libjpeg's, 1 to 100, with the quantisation tables of JPEG's annex K; 75 if nothing is said.
             quant_tables: Instead of a quality, (8, 8) integers in 1..65535 per component, natural order.
             sampling: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1" or "4:1:0", or (h, v) per component as in another
@@ -94,7 +95,8 @@ class DCTImage:
 
         Raises:
             TypeError: If the pixels are not a uint8 array, or a number is not an integer.
-            ValueError: If shapes do not agree, a value is out of range, or quality and tables are both given.
+            ValueError: If shapes do not agree, a value is out of range, a side is above JPEG's 65,535 px, or quality and
+                tables are both given.
         """
         return cls(encode(pixels, quality=quality, quant_tables=quant_tables, sampling=sampling, channels=channels))
 

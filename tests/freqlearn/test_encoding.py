@@ -7,12 +7,11 @@ import subprocess
 import numpy as np
 import pytest
 import scipy.fft
+from component_samples import block_samples, ycbcr_samples
 from jpeg_builder import NAMED_SAMPLINGS
 from PIL import Image
 
 import freqlearn as fl
-from freqlearn import encoding
-from freqlearn.component_samples import block_samples, ycbcr_samples
 from freqlearn.dct import dct_matrix
 from freqlearn.quality import quality_tables
 from freqlearn.writing import write_jpeg
@@ -61,10 +60,10 @@ def assert_libjpeg_s(ours, theirs, rgb):
     assert np.abs(a - b).max() <= 1
     # Wherever they differ, the value lies halfway between the two. Many do: at v and u of 0 and 4 the DCT's entries are
     # 1/8. We take the even number, libjpeg's C code the upper one: it adds 16384.5 in float32 and drops the fraction,
-    # so that halfway means to within 2^-10.
+    # so that halfway means to within 2^-10. Float32 itself is off by some 2^-24 of 8 * 255 (times at most 1, here).
     exact = unrounded(rgb, ours)
-    assert np.abs(b - exact).max() <= 0.5 + 2**-10 + 1e-5
-    assert np.abs(a - exact).max() <= 0.5 + 1e-8
+    assert np.abs(b - exact).max() <= 0.5 + 2**-10 + 5e-4
+    assert np.abs(a - exact).max() <= 0.5 + 5e-4
     assert (a == b).mean() >= (0.99 if a.size > 5000 else 0.95)
 
 
@@ -98,9 +97,7 @@ def test_coefficients_are_libjpeg_turbo_s_with_vector_code(sampling, photo_like,
     command = ["cjpeg", "-dct", "float", "-quality", "95", "-sample", f"{h}x{v}", str(tmp_path / "a.ppm")]
     theirs = fl.read_dct(subprocess.run(command, check=True, capture_output=True).stdout)
     a, b = coefficients(fl.DCTImage.from_rgb(rgb, quality=95, sampling=sampling), theirs)
-    assert np.abs(a - b).max() <= 1
-    # float32 there, float64 here.
-    assert (a != b).mean() <= 1e-4
+    np.testing.assert_array_equal(a, b)
 
 
 def test_coefficients_are_nearly_pillow_s(photo_like, make_jpeg):
@@ -191,15 +188,9 @@ def test_wanted_channels_equal_those_of_the_whole(name, sampling, photo_like):
     assert any(plane.any() for plane in part.planes)
 
 
-def test_components_without_a_wanted_channel_are_not_computed(photo_like, monkeypatch):
-    computed = []
-    samples = encoding.ycbcr_samples
-    monkeypatch.setattr(
-        encoding, "ycbcr_samples", lambda rgb, wanted: computed.append(list(wanted)) or samples(rgb, wanted)
-    )
+def test_components_without_a_wanted_channel_are_zero(photo_like):
     image = fl.DCTImage.from_rgb(photo_like(20, 20), channels=[128, 0])
-    assert computed == [[0, 2]]
-    assert not image.planes[1].any()
+    assert [plane.any() for plane in image.planes] == [True, False, True]
     gray = fl.DCTImage.from_rgb(photo_like(20, 20)[..., 0], channels=[128])
     assert not gray.planes[0].any()
 
