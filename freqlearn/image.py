@@ -95,7 +95,7 @@ class DCTImage:
 
         Raises:
             TypeError: If the pixels are not a uint8 array, or a number is not an integer.
-            ValueError: If shapes do not agree, a value is out of range, a side is above JPEG's 65,535 px, or quality and
+            ValueError: If shapes do not agree, a value is out of range, a side is above 65,535 px, or quality and
                 tables are both given.
         """
         return cls(encode(pixels, quality=quality, quant_tables=quant_tables, sampling=sampling, channels=channels))
