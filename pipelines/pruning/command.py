@@ -19,7 +19,7 @@ def prune(options: PruneOptions) -> None:
     What is no JPEG file is copied as it is: labels, other images, and JPEG files without coefficients of Y, Cb and Cr
     (CMYK, RGB). Names, members of shards and their order stay. Stopped at any time, the same command goes on. Writes
     a report: bytes before and after, by class, luma PSNR against the original (from coefficients, without rounding or
-    clamping, in the blocks of which something is left), and files that grew.
+    clamping; with --for without the blocks that the centre crop cuts off), and files that grew.
     """
     from freqlearn.pipelines.pruning.running import prune as run
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from freqlearn.image import DCTImage
 from freqlearn.pipelines.inputs import read_channels, read_spec
@@ -18,12 +18,14 @@ class Keeping:
     Attributes:
         keep: Image -> the same with fewer coefficients.
         color_spaces: Of images that this can be done with; others stay as they are.
+        psnr_blocks: Which blocks the PSNR is over, see `freqlearn.fidelity.luma_psnr`.
         words: What stays, for people.
         facts: The same as JSON types: equal for what gives equal files.
     """
 
     keep: Callable[[DCTImage], DCTImage]
     color_spaces: Collection[str]
+    psnr_blocks: Literal["all", "left"]
     words: str
     facts: dict[str, Any]
 
@@ -42,6 +44,7 @@ def _literal(options: PruneOptions) -> Keeping:
     return Keeping(
         lambda img: img.keep(channels),
         ("gray", "YCbCr"),
+        "all",
         f"Kept of each file: its own channels {channels}",
         {"channels": sorted(channels)},
     )
@@ -56,6 +59,8 @@ def _visible(options: PruneOptions, name: str) -> Keeping:
     return Keeping(
         lambda img: img.keep_visible(spec, tolerance=tolerance, whole_picture=whole_picture, exif_orientation=upright),
         ("gray", "YCbCr", "RGB"),
+        # What the centre crop cuts off is gone altogether: with it every picture would have some 15 dB.
+        "all" if whole_picture else "left",
         f"Kept of each file: what evaluation weighs{blocks}, tolerance {tolerance:g}, of {spec}",
         {
             "for": spec.to_dict(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
@@ -23,8 +23,7 @@ class Pruned(NamedTuple):
 
     Attributes:
         data: The JPEG file's bytes.
-        psnr_db: Luma PSNR against the original, in dB, in the blocks of which something is left; infinite if Y is the
-            same there.
+        psnr_db: Luma PSNR against the original, in dB; infinite if Y is the same.
     """
 
     data: bytes
@@ -53,12 +52,14 @@ class Pruner:
     Attributes:
         keep: Image -> the same with fewer coefficients.
         color_spaces: Of images that it takes; others stay as they are.
+        psnr_blocks: Which blocks the PSNR is over, see `freqlearn.fidelity.luma_psnr`.
         metadata: What stays of the file's other contents, see `freqlearn.write_jpeg`.
         progressive: Whether to write progressive files.
     """
 
     keep: Callable[[DCTImage], DCTImage]
     color_spaces: Collection[str]
+    psnr_blocks: Literal["all", "left"]
     metadata: Metadata
     progressive: bool
 
@@ -80,5 +81,4 @@ class Pruner:
             return Kept(jpeg=jpeg)
         pruned = self.keep(img)
         written = write_jpeg(pruned, metadata=self.metadata, progressive=self.progressive)
-        # What a centre crop cuts off is gone altogether: with it every picture would have some 15 dB.
-        return Pruned(written, luma_psnr(pruned, img, blocks="left"))
+        return Pruned(written, luma_psnr(pruned, img, blocks=self.psnr_blocks))

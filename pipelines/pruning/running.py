@@ -48,7 +48,7 @@ def prune(options: PruneOptions) -> PruneReport:
     facts = {**kept.facts, "metadata": options.metadata, "progressive": options.progressive}
     places = find_places(options)
     log = None if places.single else _begun_log(places, repr(sorted(facts.items())))
-    pruner = Pruner(kept.keep, kept.color_spaces, options.metadata, options.progressive)
+    pruner = Pruner(kept.keep, kept.color_spaces, kept.psnr_blocks, options.metadata, options.progressive)
     job = Job(places, pruner, options.on_bad_image == "skip", log)
     with pointing_to_skip():
         outcome = _pruned(job, options)

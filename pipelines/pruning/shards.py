@@ -4,7 +4,6 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from freqlearn.pipelines.data import UnreadableError, naming_file, reason
@@ -71,7 +70,7 @@ class _Shard:
         """Write all of it; what came of it."""
         for part in read_shard(self.entry.path):
             if isinstance(part, Sample):
-                self.waiting.append(self.pool.submit(prune_sample, self.job, self.entry.path, part))
+                self.waiting.append(self.pool.submit(prune_sample, self.job, self.entry, part))
                 self._write(leave=self.queued - 1)
                 continue
             self._write(leave=0)
@@ -98,7 +97,7 @@ class _Shard:
         self.outcome.add_kept("", member.size_bytes, jpeg=False)
 
 
-def prune_sample(job: Job, shard: Path, sample: Sample) -> PrunedSample:
+def prune_sample(job: Job, entry: Entry, sample: Sample) -> PrunedSample:
     """Prune the pictures of a sample.
 
     Raises:
@@ -108,7 +107,7 @@ def prune_sample(job: Job, shard: Path, sample: Sample) -> PrunedSample:
     outcome = Outcome()
     members = []
     for name, content in sample.members:
-        where = f"{shard}/{name}"
+        where = f"{entry.path}/{name}"
         if not is_picture(name):
             members.append(Member(name, content))
             outcome.add_kept(label, len(content), jpeg=False)
@@ -125,7 +124,7 @@ def prune_sample(job: Job, shard: Path, sample: Sample) -> PrunedSample:
             outcome.add_kept(label, len(content), jpeg=pruned.jpeg)
             members.append(Member(name, content))
         else:
-            outcome.add_pruned(where, label, len(content), len(pruned.data), pruned.psnr_db)
+            outcome.add_pruned(f"{entry.name}/{name}", label, len(content), len(pruned.data), pruned.psnr_db)
             members.append(Member(name, pruned.data))
     return PrunedSample(members, outcome, sample.key is not None)
 
