@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlparse
 
 from freqlearn.packed_set import FORMAT, INDEX, PackedSet, PackedShard
+from freqlearn.pipelines.unfinished import partial_path
 
 _WAY_OUT = "copy it anew, or pack the photos anew; freqlearn pack --check names all that is wrong"
 
@@ -44,7 +45,7 @@ def find_packed(source: str | os.PathLike[str]) -> Found | None:
 
     Raises:
         OSError: If an index cannot be read.
-        ValueError: If an index is damaged.
+        ValueError: If an index is damaged, or the set is not finished yet.
     """
     path = Path(source)
     if path.name == INDEX:
@@ -63,7 +64,7 @@ def packed_shards(urls: Sequence[str]) -> tuple[PackedSet, tuple[PackedShard, ..
     Raises:
         OSError: If an index cannot be read.
         ValueError: If they belong to several sets, or partly to none, or are not what the index says: one is missing,
-            is none of the set's, or has another size.
+            is none of the set's, or has another size; or if the set is not finished yet.
     """
     places = [_local(url) for url in urls]
     folders = list(dict.fromkeys(place.parent if place is not None else None for place in places))
@@ -88,6 +89,8 @@ def packed_shards(urls: Sequence[str]) -> tuple[PackedSet, tuple[PackedShard, ..
 def _in(folder: Path) -> PackedSet | None:
     index = folder / INDEX
     if not os.path.isfile(index):  # where Path.is_file raises an error of a name that is none, such as a command's
+        if os.path.isfile(partial_path(index)):
+            raise ValueError(f"{folder}: expected a packed set, got an unfinished one; the same freqlearn pack goes on")
         return None
     # Other things have an index.json too; one that is damaged says its name all the same.
     if FORMAT.name not in index.read_text(encoding="utf-8", errors="replace"):

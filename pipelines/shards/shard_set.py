@@ -1,5 +1,6 @@
 """Tar shards of labelled images, as webdataset writes them: which there are, and how many samples each holds."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ class ShardSet:
     field: str = "label"
     known_classes: tuple[str, ...] | None = None
     complete: bool = True
-    packed: PackedSet | None = None
+    packed: PackedSet | None = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.images

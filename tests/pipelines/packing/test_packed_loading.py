@@ -14,6 +14,7 @@ from freqlearn.pipelines.data import SampleError
 from freqlearn.pipelines.loaders import make_loader
 from freqlearn.pipelines.shards import open_shards
 from freqlearn.pipelines.stats import stats
+from freqlearn.pipelines.unfinished import Unfinished
 
 DCT_24 = fl.ChannelSet.square(24)
 SPEC = fl.InputSpec("dct", DCT_24, (3.0,) * 24, (50.0,) * 24, size_px=32, resize_px=48)
@@ -184,6 +185,18 @@ def test_an_index_that_is_cut_off(packed: fl.PackedSet, tmp_path: Path):
     index.write_text(index.read_text()[:-100])
     for data in (root, root / "train", f"{root}/train/0000.tar"):
         with pytest.raises(ValueError, match=r"index.json: expected the index of a packed set as JSON"):
+            make_loader(data, SPEC, batch_size=1, shuffle=False)
+
+
+def test_a_set_that_is_not_finished(packed: fl.PackedSet, tmp_path: Path):
+    root = damaged(packed, tmp_path)
+    unfinished = Unfinished(root / "index.json", "this run")
+    unfinished.start()
+    unfinished.append("train/0000.tar", {})
+    assert len(loaded(root)) == 10  # only just finished
+    (root / "index.json").unlink()
+    for data in (root, root / "val", f"{root}/val/*.tar"):
+        with pytest.raises(ValueError, match=r"expected a packed set, got an unfinished one"):
             make_loader(data, SPEC, batch_size=1, shuffle=False)
 
 
