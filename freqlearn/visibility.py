@@ -69,4 +69,6 @@ def _evaluation(spec: InputSpec, tolerance: float, exif_orientation: bool) -> tu
     if not isinstance(pipeline, Compose):
         raise TypeError(f"expected the evaluation as a Compose, got {type(pipeline).__name__}")
     _, *steps, last = pipeline.transforms
+    if not isinstance(last, ToFrequencyTensor):
+        raise TypeError(f"expected the evaluation to end with ToFrequencyTensor, got {type(last).__name__}")
     return steps, last

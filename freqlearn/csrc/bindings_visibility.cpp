@@ -95,7 +95,7 @@ Returns:
 Raises:
     TypeError: If a plane is of another kind.
     ValueError: If the plan does not fit the planes.)");
-  m.def("kept_blocks", kept, "plane"_a, "range"_a,
+  m.def("kept_blocks", kept, "plane"_a.noconvert(), "range"_a,
         nb::sig("def kept_blocks(plane: numpy.typing.NDArray[numpy.int16], range: tuple[int, int, int, int, int]) -> "
                 "numpy.typing.NDArray[numpy.int16]"),
         R"(A copy of a plane in which all is zero but what a range names.
@@ -110,7 +110,7 @@ Returns:
 Raises:
     TypeError: If the plane is of another kind.
     ValueError: If the range is not within the plane.)");
-  m.def("squared_difference", difference, "ours"_a, "theirs"_a, nb::kw_only(), "only_left"_a,
+  m.def("squared_difference", difference, "ours"_a.noconvert(), "theirs"_a.noconvert(), nb::kw_only(), "only_left"_a,
         nb::sig("def squared_difference(ours: numpy.typing.NDArray[numpy.int16], theirs: "
                 "numpy.typing.NDArray[numpy.int16], *, only_left: bool) -> tuple[list[int], int]"),
         R"(How far two planes are apart.

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -275,3 +276,14 @@ def test_too_small_a_picture_where_nothing_resizes_it(make_jpeg, tmp_path):
 def test_bad_arguments(spec, options, error, match):
     with pytest.raises(error, match=match):
         make_image((64, 96), SAMPLINGS["4:2:0"]).keep_visible(spec, **options)
+
+
+def test_from_many_threads_at_once():
+    images = [make_image((64 + 8 * i, 96), SAMPLINGS["4:2:0"], seed=i) for i in range(24)]
+    spec = spec_of(DCT_24, 32, 48)
+    alone = [img.keep_visible(spec, tolerance=2.0) for img in images]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda img: img.keep_visible(spec, tolerance=2.0), images * 4))
+    for ours, theirs in zip(together, alone * 4, strict=True):
+        for one, other in zip(ours.planes, theirs.planes, strict=True):
+            np.testing.assert_array_equal(one, other)
