@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.photos import sample_folder
 
-PHOTOS = ("parity", "geometry", "tolerance", "loading", "halving", "encoding")
+PHOTOS = ("parity", "geometry", "tolerance", "loading", "halving", "encoding", "pruning", "packing")
 
 
 def commands() -> list[list[str]]:

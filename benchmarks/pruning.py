@@ -2,9 +2,9 @@
 
     python -m benchmarks.pruning [FOLDER] [--tolerances 0 0.3 1] [--images N]
 
-The files' own channels literally (all, which only writes them anew; DCT-48; DCT-24), and what a model of DCT-24 at 448
-px weighs, at some tolerances. Pillow opens every file that was written. Without a folder it uses
-$FREQLEARN_DATA/imagenet-sample. Exit code 1 if Pillow does not open a file, or warns.
+The files' own channels literally (all, which only writes them anew; DCT-48; DCT-24), as baseline and as progressive
+files, and what a model of DCT-24 at 448 px weighs, at some tolerances. Pillow opens every file that was written.
+Without a folder it uses $FREQLEARN_DATA/imagenet-sample. Exit code 1 if Pillow does not open a file, or warns.
 """
 
 import argparse
@@ -30,9 +30,16 @@ LITERAL = ("all", "48", "24")
 
 def cases(tolerances: Sequence[float], spec: Path) -> dict[str, dict[str, Any]]:
     """Options of `prune` by the command line that they stand for."""
-    literal: dict[str, dict[str, Any]] = {f"--channels {channels}": {"channels": channels} for channels in LITERAL}
+    literal: dict[str, dict[str, Any]] = {
+        f"--channels {channels}{' --progressive' if progressive else ''}": {
+            "channels": channels,
+            "progressive": progressive,
+        }
+        for progressive in (False, True)
+        for channels in LITERAL
+    }
     return literal | {
-        f"--for the model --tolerance {tolerance:g}": {"for_": str(spec), "tolerance": tolerance}
+        f"--for spec.json --tolerance {tolerance:g}": {"for_": str(spec), "tolerance": tolerance}
         for tolerance in tolerances
     }
 

@@ -2,14 +2,18 @@
 
     python -m benchmarks.packing [FOLDER] [--files 100] [--rounds 7]
 
-Photos are packed for a model of DCT-24 at 448 px (short side 512), in memory, and compared with themselves as they were,
-written anew, and pruned. Times are those of a processor from the bytes of a file to the model's input, one photo after
-the other, in turns; "as RGB 224" compares with torchvision's decoder and transforms of tensors, from the original files.
-Without a folder it uses $FREQLEARN_DATA/imagenet-sample.
+Photos are packed for two models of DCT-24, at 448 px (short side 512) and at 224 px (256), in memory, and compared
+with themselves as they were, written anew, and pruned; for that at 448 px also mosaics of 12 megapixels. Times are
+those of a processor from the bytes of a file to the model's input, one photo after the other, in turns; "times RGB 224"
+compares with torchvision's decoder and transforms of tensors, from the original files. Without a folder it uses
+$FREQLEARN_DATA/imagenet-sample.
 """
 
 import argparse
 import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,40 +22,43 @@ import freqlearn as fl
 from benchmarks.packing import errors, speed
 from benchmarks.photos import sample_folder
 from benchmarks.report import table, write
-from freqlearn.pipelines.bench.photos import load
-from freqlearn.pipelines.bench.running import MAX_BYTES
+from freqlearn.pipelines.bench.photos import load, mosaics
+from freqlearn.pipelines.bench.running import MAX_BYTES, MOSAIC_BYTES
 from freqlearn.pipelines.bench.timing import threads
 from freqlearn.repacking import Repacking
 
 CHANNELS = fl.ChannelSet.square(24)
 SPEC = fl.InputSpec.preset("imagenet-448").select(CHANNELS)
+SMALL = replace(SPEC, size_px=224, resize_px=256)
 SCALES = ((0.08, 1.0), (0.35, 1.0))
+MOSAICS = 4
+
+Row = dict[str, object]
 
 
-def error_rows(photos: list[bytes]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Of evaluation by quality; of random resized crops by the channels that the files carry, and by quality."""
-    sizes = SPEC.resize_px or SPEC.size_px, SPEC.size_px
-    by_quality = {
+def evaluation_rows(photos: Sequence[bytes], spec: fl.InputSpec) -> list[Row]:
+    """The error of evaluation from packed files, by quality."""
+    sizes = spec.resize_px or spec.size_px, spec.size_px
+    packings = {
         f"24 channels, quality {quality}": Repacking(*sizes, channels=CHANNELS, quality=quality)
         for quality in speed.QUALITIES
     }
-    evaluation: list[dict[str, object]] = [
-        {"packed with": name, **found.columns(list(CHANNELS))}
-        for name, found in errors.eval_errors(photos, SPEC, by_quality).items()
-    ]
+    found = errors.eval_errors(photos, spec, packings)
+    return [{"packed with": name, **each.columns(list(CHANNELS))} for name, each in found.items()]
+
+
+def crop_rows(photos: Sequence[bytes], spec: fl.InputSpec) -> list[Row]:
+    """The error of random resized crops, by the channels that the files carry, and by quality."""
+    sizes = spec.resize_px or spec.size_px, spec.size_px
     packings = {
         f"{name} channels, unrounded": Repacking(*sizes, channels=channels, quant_tables=errors.UNROUNDED)
         for name, channels in errors.CARRIED.items()
     } | {f"192 channels, quality {quality}": Repacking(*sizes, quality=quality) for quality in speed.QUALITIES}
-    crops: list[dict[str, object]] = []
-    for scale in SCALES:
-        for name, found in errors.crop_errors(photos, SPEC, packings, scale=scale).items():
-            crops.append({"packed with": name, "crop's area": _span(scale), **found.columns(list(CHANNELS))})
-    return evaluation, crops
-
-
-def _span(scale: tuple[float, float]) -> str:
-    return f"{100 * scale[0]:.0f} to {100 * scale[1]:.0f} %"
+    return [
+        {"packed with": name, "area of the crops": f"{low:.0%} to {high:.0%}", **each.columns(list(CHANNELS))}
+        for low, high in SCALES
+        for name, each in errors.crop_errors(photos, spec, packings, scale=(low, high)).items()
+    ]
 
 
 def main() -> int:
@@ -64,11 +71,20 @@ def main() -> int:
     if options.folder is None:
         parser.error("name a folder of photos, or set FREQLEARN_DATA")
     photos = load(options.folder, count=options.files, max_bytes=MAX_BYTES)
-    with threads(1), torch.inference_mode():
-        found = {"files": speed.rows(photos, SPEC, rounds=options.rounds)}
-        found["evaluation"], found["crops"] = error_rows([photo.data for photo in photos])
-    for rows in found.values():
-        print(table(rows), end="\n\n")
+    encoded = [photo.data for photo in photos]
+    found: dict[str, list[Row]] = {}
+    with tempfile.TemporaryDirectory() as scratch, threads(1), torch.inference_mode():
+        large = mosaics(photos, Path(scratch), count=MOSAICS, min_bytes=MOSAIC_BYTES)
+        for name, some, spec, only in (
+            ("448", photos, SPEC, ()),
+            ("224", photos, SMALL, ()),
+            ("large", large, SPEC, speed.FEW),
+        ):
+            found[name] = speed.rows(some, spec, rounds=options.rounds, only=only)
+            print(table(found[name]), end="\n\n", flush=True)
+        for name, rows in (("evaluation", evaluation_rows(encoded, SPEC)), ("crops", crop_rows(encoded, SPEC))):
+            found[name] = rows
+            print(table(rows), end="\n\n", flush=True)
     print(f"written to {write('packing', {'photos': len(photos), **found})}")
     return 0
 
