@@ -133,7 +133,11 @@ def test_what_is_wrong_is_named(packed: fl.PackedSet, tmp_path: Path, change: Ca
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe{}", b"[" * 100_000], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe{}", b"[" * 100_000],
+    ids=["empty", "cut off", "list", "null", "not UTF-8", "deep"],
+)
 def test_a_file_that_is_no_index(tmp_path: Path, content: bytes):
     (tmp_path / "index.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"index\.json: "):
