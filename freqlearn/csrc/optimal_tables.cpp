@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <queue>
+#include <utility>
+#include <vector>
 
 namespace freqlearn {
 namespace {
@@ -14,46 +17,42 @@ constexpr std::size_t kNone = kSymbols;
 using Lengths = std::array<std::size_t, kSymbols>;
 using LengthCounts = std::array<std::size_t, kSymbols>;  // how many symbols have each length
 
-// Two trees that are rarest; of equally rare ones the one of the largest symbol, so that the reserved one is deepest.
-struct Rarest {
-  std::size_t first = kNone, second = kNone;
+struct Tree {
+  std::uint64_t count;
+  std::size_t symbol;  // one of its own
+
+  // Of equally rare trees the one of the largest symbol comes first, so that the reserved one is deepest.
+  friend bool operator<(const Tree& a, const Tree& b) {
+    return a.count != b.count ? a.count > b.count : a.symbol < b.symbol;
+  }
 };
 
-Rarest find_rarest(const std::array<std::uint64_t, kSymbols>& counts) {
-  Rarest rarest;
-  for (std::size_t i = 0; i < kSymbols; ++i) {
-    if (counts[i] == 0) continue;
-    if (rarest.first == kNone || counts[i] <= counts[rarest.first]) {
-      rarest.second = rarest.first;
-      rarest.first = i;
-    } else if (rarest.second == kNone || counts[i] <= counts[rarest.second]) {
-      rarest.second = i;
-    }
+// Figure K.1: code lengths by merging the two rarest trees; `next` links the symbols of a tree.
+Lengths code_lengths(const SymbolCounts& counts) {
+  std::vector<Tree> used;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) used.push_back({counts[i], i});
   }
-  return rarest;
-}
-
-// Figure K.1: code lengths by merging trees; `next` links the symbols of a tree.
-Lengths code_lengths(const SymbolCounts& symbol_counts) {
-  std::array<std::uint64_t, kSymbols> counts{};
-  std::copy(symbol_counts.begin(), symbol_counts.end(), counts.begin());
-  counts[kReserved] = 1;
+  used.push_back({1, kReserved});
+  std::priority_queue<Tree> trees({}, std::move(used));
   Lengths lengths{};
   std::array<std::size_t, kSymbols> next;
   next.fill(kNone);
-  for (;;) {
-    const auto [first, second] = find_rarest(counts);
-    if (second == kNone) return lengths;
-    counts[first] += counts[second];
-    counts[second] = 0;
-    std::size_t last = first;
-    for (std::size_t i = first; i != kNone; i = next[i]) {
+  while (trees.size() > 1) {
+    const Tree first = trees.top();
+    trees.pop();
+    const Tree second = trees.top();
+    trees.pop();
+    trees.push({first.count + second.count, first.symbol});
+    std::size_t last = first.symbol;
+    for (std::size_t i = first.symbol; i != kNone; i = next[i]) {
       ++lengths[i];
       last = i;
     }
-    next[last] = second;
-    for (std::size_t i = second; i != kNone; i = next[i]) ++lengths[i];
+    next[last] = second.symbol;
+    for (std::size_t i = second.symbol; i != kNone; i = next[i]) ++lengths[i];
   }
+  return lengths;
 }
 
 // Figure K.3: two of the longest codes give way to one a bit shorter, and a code elsewhere becomes two longer ones.
@@ -88,11 +87,11 @@ HuffmanSpec optimal_table(const SymbolCounts& counts) {
     spec.counts[length] = static_cast<std::uint8_t>(by_length[length]);
   }
   // By their unlimited lengths, then by value (figure K.4).
-  for (std::size_t length = 1; length < kSymbols; ++length) {
-    for (std::size_t symbol = 0; symbol < kReserved; ++symbol) {
-      if (lengths[symbol] == length) spec.symbols[spec.size++] = static_cast<std::uint8_t>(symbol);
-    }
+  for (std::size_t symbol = 0; symbol < kReserved; ++symbol) {
+    if (lengths[symbol] > 0) spec.symbols[spec.size++] = static_cast<std::uint8_t>(symbol);
   }
+  std::stable_sort(spec.symbols.begin(), spec.symbols.begin() + static_cast<std::ptrdiff_t>(spec.size),
+                   [&](std::uint8_t a, std::uint8_t b) { return lengths[a] < lengths[b]; });
   return spec;
 }
 
