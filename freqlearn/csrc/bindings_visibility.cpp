@@ -1,5 +1,5 @@
-// What a model sees of a picture, for Python: which coefficients the operator reads, planes with these alone, and how far
-// they are from the whole ones.
+// What a model sees of a picture, for Python: which coefficients the operator reads, planes with these alone, and how
+// far they are from the whole ones.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -89,8 +89,8 @@ Args:
     target: The wanted channels, and the tolerance.
 
 Returns:
-    Of each plane: first row, end of rows, first column and end of columns of the blocks, and which of their coefficients,
-    bit 8 * v + u. All zero where nothing is read.
+    Of each plane: first row, end of rows, first column and end of columns of the blocks, and which of their
+    coefficients, bit 8 * v + u. All zero where nothing is read.
 
 Raises:
     TypeError: If a plane is of another kind.

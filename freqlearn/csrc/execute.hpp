@@ -21,8 +21,8 @@ namespace freqlearn {
 struct Target {
   std::vector<int> channels;      // 64 * component + 8 * v + u, in the order of the tensor's channel axis
   std::vector<double> mean, std;  // of each channel: the output is (value - mean) / std
-  // An AC coefficient may be left out of all blocks if one quantisation step in every block changes no output value by as
-  // much as this, in dequantised units; 0: exact.
+  // An AC coefficient may be left out of all blocks if one quantisation step in every block changes no output value by
+  // as much as this, in dequantised units; 0: exact.
   double tolerance = 0.0;
 };
 

@@ -6,8 +6,8 @@
 
 namespace freqlearn {
 
-// A copy of (rows, cols, 8, 8) quantised coefficients, natural order, in which all is zero but those that `range` names.
-// The range lies within the plane, or is empty.
+// A copy of (rows, cols, 8, 8) quantised coefficients, natural order, in which all is zero but those that `range`
+// names. The range lies within the plane, or is empty.
 Plane kept_blocks(const Coefficient* blocks, std::size_t rows, std::size_t cols, const BlockRange& range);
 
 }  // namespace freqlearn
