@@ -6,7 +6,7 @@ the model's, and those that the model does not use can be left out of it.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -21,15 +21,17 @@ from freqlearn.encoding import chosen_tables
 from freqlearn.image import DCTImage
 from freqlearn.indexing import integer, label, split_index
 from freqlearn.info import Sampling
+from freqlearn.packed_index import Sampling as PackedSampling
 from freqlearn.plan import Plan
 from freqlearn.transforms.cropping import centred
 from freqlearn.transforms.resizing import resized_size
 
-PackedSampling: TypeAlias = Literal["4:4:4", "4:2:0"]
-
 _PLACES = BLOCK * BLOCK
 # The largest that baseline JPEG codes of 8-bit samples (ITU-T T.81, table F.1); `write_jpeg` checks each for itself.
 _LIMIT = 2047
+# The longest side that a JPEG file can have (ITU-T T.81, B.2.2).
+_LONGEST_PX = 65535
+
 PACKED_FACTORS: dict[PackedSampling, Sampling] = {"4:4:4": ((1, 1),) * 3, "4:2:0": ((2, 2), (1, 1), (1, 1))}
 """Sampling factors (h, v) of packed pictures that are not gray."""
 
@@ -138,7 +140,7 @@ def aligned(plan: Plan, short_side_px: int, crop_px: int) -> Plan:
     begins, sides = [], []
     for side in plan.output_size:
         before = centred(crop_px, side)
-        margin = min(before, side - before - crop_px) // BLOCK * BLOCK
+        margin = min(before, side - before - crop_px, (_LONGEST_PX - crop_px) // 2) // BLOCK * BLOCK
         begins.append(before - margin)
         sides.append(crop_px + 2 * margin)
     return plan.crop(top=begins[0], left=begins[1], height=sides[0], width=sides[1])
@@ -223,14 +225,18 @@ class _Values:
 
     def _plane(self, values: NDArray[np.float32], component: int) -> NDArray[np.int16]:
         of_component = np.flatnonzero(self.channels // _PLACES == component)
+        shape = (*values.shape[:2], BLOCK, BLOCK)
+        if not of_component.size:
+            return frozen(np.zeros(shape, np.int16))
+        rounded = np.rint(values[..., of_component[0] : of_component[-1] + 1])
+        least, most = float(rounded.min()), float(rounded.max())
+        if not -_LIMIT <= least <= most <= _LIMIT:
+            raise ValueError(
+                f"expected quantised coefficients of -{_LIMIT} to {_LIMIT}, which 8-bit pictures have, got "
+                f"{least:.0f} to {most:.0f}: choose a lower quality, or leave the photo out"
+            )
+        if of_component.size == _PLACES:
+            return frozen(rounded.astype(np.int16).reshape(shape))
         plane = np.zeros((*values.shape[:2], _PLACES), np.int16)
-        if of_component.size:
-            rounded = np.rint(values[..., of_component[0] : of_component[-1] + 1])
-            least, most = float(rounded.min()), float(rounded.max())
-            if not -_LIMIT <= least <= most <= _LIMIT:
-                raise ValueError(
-                    f"expected quantised coefficients of -{_LIMIT} to {_LIMIT}, which 8-bit pictures have, got "
-                    f"{least:.0f} to {most:.0f}: choose a lower quality, or leave the photo out"
-                )
-            plane[..., self.channels[of_component] % _PLACES] = rounded
-        return frozen(plane.reshape(*values.shape[:2], BLOCK, BLOCK))
+        plane[..., self.channels[of_component] % _PLACES] = rounded
+        return frozen(plane.reshape(shape))

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from freqlearn.packed_index import Sampling
 from freqlearn.pipelines.options import OnBadImage
-
-PackedSampling = Literal["4:4:4", "4:2:0"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class PackOptions:
     top: int | None = None
     quality: int | None = None
     quant_tables: Path | None = None
-    sampling: PackedSampling = "4:4:4"
+    sampling: Sampling = "4:4:4"
     shard_images: int = 1000
     seed: int = 0
     stats_images: int = 1000

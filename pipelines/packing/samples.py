@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from freqlearn.pipelines.shards.strict_tar import StrictInfo
+
 BROKEN = (tarfile.TarError, OSError, EOFError, ValueError)
 """What a damaged tar file raises."""
 
@@ -28,7 +30,7 @@ def samples_of(path: Path) -> Iterator[Sample | str]:
         OSError, tarfile.TarError, EOFError, ValueError: If the file cannot be read to its end.
     """
     sample = Sample("", {})
-    with tarfile.open(path, "r:") as tar:
+    with tarfile.open(path, "r:", tarinfo=StrictInfo) as tar:
         for member in tar:
             tar.members = []  # type: ignore[attr-defined]  # or it keeps them all
             file = tar.extractfile(member) if member.isreg() else None
