@@ -93,14 +93,14 @@ def labelled_dataset(
 
 def _opened(data: str | os.PathLike[str] | PackedSet, *, augment: bool) -> ClassFolder | ShardSet:
     """What a path names; of a whole packed set the split for training, or the one for evaluation."""
+    preferred = ("train",) if augment else ("val", "train")
     if isinstance(data, PackedSet):
-        found: Found | None = Found(data, None)
-    else:
-        found = find_packed(data)
-        if found is None:
-            text = os.fspath(data)
-            return open_shards(text) if are_shards(text) else _class_folder(Path(text))
-    return open_shards(found.folder("train" if augment else "val", "train"))
+        return open_shards(Found(data, None).folder(*preferred))
+    found = find_packed(data)
+    if found is not None:
+        return open_shards(found.folder(*preferred))
+    text = os.fspath(data)
+    return open_shards(text) if are_shards(text) else _class_folder(Path(text))
 
 
 def _check_fits(packed: PackedSet, transform: Any) -> None:

@@ -43,9 +43,9 @@ def expand(source: str | Path) -> tuple[str, ...]:
         ValueError: If there are none.
         ImportError: If webdataset is missing.
     """
-    found = find_packed(source)
-    if found is not None:
-        return tuple(map(str, found.packed.shards(found.folder().name)))
+    packed = find_packed(source)
+    if packed is not None:
+        return tuple(map(str, packed.packed.shards(packed.folder().name)))
     folder = Path(source)
     if folder.is_dir():
         urls = sorted(str(folder / entry.name) for entry in os.scandir(folder) if entry.name.endswith(SUFFIXES))
