@@ -108,7 +108,9 @@ def main() -> int:
         print(f"refused: {error}")
     for name in counts.differing:
         print(f"differs: {name}")
-    print(f"\nwritten to {write('writing_progressive' if options.progressive else 'writing', vars(counts))}")
+    command = {"command": " ".join(["python", "-m", "benchmarks.writing", *sys.argv[1:]])}
+    name = "writing_progressive" if options.progressive else "writing"
+    print(f"\nwritten to {write(name, command | vars(counts))}")
     return 0 if counts.files and not counts.differing and not counts.refused else 1
 
 
