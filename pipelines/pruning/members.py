@@ -111,7 +111,7 @@ def naming_shard(path: Path, during: str) -> Iterator[None]:
     except SampleError:
         raise
     except BROKEN as error:
-        why = reason(error) or type(error).__name__
+        why = reason(error) or "a header claims more than there can be"  # MemoryError says nothing
         raise SampleError(f"{path}: {during}: {why}") from error
 
 
