@@ -163,7 +163,7 @@ class _Checking:
                 where = f"{self.packed.root / shard.file}/{sample.key}"
                 if sample.key <= last:
                     self.faults.append(f"{where}: expected samples in the order of their names, got it after {last}")
-                last = max(last, sample.key)
+                last = sample.key
                 if sorted(sample.members) == ["cls", "jpg"]:
                     yield self._picture(name, where, sample, photos)
                 else:
