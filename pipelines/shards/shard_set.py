@@ -21,6 +21,8 @@ from freqlearn.pipelines.shards.listing import SIZES, count_shards, expand, file
 # quickly, and of at least so many runs, so that a batch is not of one corner of the data set.
 _LONGEST_RUN = 64
 _FEWEST_RUNS = 1024
+# Neighbours in a packed set are there by chance already: longer runs, of which each costs 0.2 ms, do as well.
+_FEWEST_PACKED_RUNS = 256
 # A packed set's samples lie in random order, so with so many shards it is enough to shuffle those and to have a buffer.
 # Of fewer, the headers are read: they are seconds, and the streams are as many as workers can share.
 _MANY_SHARDS = 100
@@ -123,7 +125,8 @@ class ShardSet:
         """The set's parts, in short pieces where reading can begin anywhere."""
         if not self.random_access:
             return list(self.parts)
-        length = min(_LONGEST_RUN, max(1, len(self) // _FEWEST_RUNS))
+        fewest = _FEWEST_RUNS if self.packed is None else _FEWEST_PACKED_RUNS
+        length = min(_LONGEST_RUN, max(1, len(self) // fewest))
         return [
             Part(shard, begin, min(length, first + count - begin))
             for shard, first, count in self.parts

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from packed_files import write_packed
 import freqlearn as fl
 from freqlearn.pipelines.data import SampleError
 from freqlearn.pipelines.loaders import make_loader
-from freqlearn.pipelines.shards import open_shards
+from freqlearn.pipelines.shards import Part, open_shards
 from freqlearn.pipelines.stats import stats
 from freqlearn.pipelines.unfinished import Unfinished
 
@@ -85,6 +86,21 @@ def test_paths_relative_to_the_working_folder(packed: fl.PackedSet, folder: str,
     assert len(open_shards("." if folder == "." else "../train")) == 24
     monkeypatch.chdir(packed.root)
     assert len(open_shards("train")) == 24
+
+
+def test_samples_in_random_order_are_read_in_longer_runs(packed: fl.PackedSet):
+    shards = open_shards(packed.root / "train")
+    large = replace(shards, parts=(Part(0, 0, 5120),), images=5120, sizes=(5120,))
+    assert [run.samples for run in large.runs()] == [20] * 256
+    assert [run.samples for run in replace(large, packed=None).runs()] == [5] * 1024
+
+
+def test_many_shards_are_shuffled_whole(packed: fl.PackedSet, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("freqlearn.pipelines.shards.shard_set._MANY_SHARDS", 5)
+    shards = open_shards(packed.root / "train")
+    assert [run.samples for run in shards.runs()] == [5, 5, 5, 5, 4]
+    assert len(open_shards(packed.root / "val").runs()) == 10
+    assert loaded(shards, SPEC) == loaded(packed.root.parent / "files" / "train", SPEC)
 
 
 def test_presets_take_a_packed_set(packed: fl.PackedSet, files: Path):
