@@ -144,6 +144,16 @@ void Band::summarise() {
   std::copy(std::begin(most), std::end(most), influence_.begin());
 }
 
+std::array<double, 8> Band::peak() const {
+  std::array<double, 8> most{};
+  const std::size_t kept = inputs_.size();
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    double& highest = most[inputs_[i % kept]];
+    highest = std::max<double>(highest, std::abs(weights_[i]));
+  }
+  return most;
+}
+
 void Band::clear() {
   std::fill(spans_.begin(), spans_.end(), TapSpan{0, 0, 0});
   weights_.clear();

@@ -36,6 +36,8 @@ class Band {
   // changes by 1 in every block.
   [[nodiscard]] const std::vector<std::uint8_t>& inputs() const { return inputs_; }
   [[nodiscard]] const std::array<double, 8>& influence() const { return influence_; }
+  // The same where it changes in one block alone.
+  [[nodiscard]] std::array<double, 8> peak() const;
   // Input blocks from the first to the last one needed, and the most that one output block needs.
   [[nodiscard]] std::size_t begin() const { return begin_; }
   [[nodiscard]] std::size_t end() const { return end_; }

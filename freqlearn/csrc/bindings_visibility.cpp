@@ -3,13 +3,16 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -28,6 +31,7 @@ namespace {
 
 // Rows of blocks (first, end), columns (first, end), bits of the coefficients.
 using Range = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t, std::uint64_t>;
+using TableArray = nb::ndarray<const std::uint16_t, nb::shape<8, 8>, nb::c_contig, nb::device::cpu>;
 using StoredArray = nb::ndarray<const Coefficient, nb::shape<-1, -1, 8, 8>, nb::c_contig, nb::device::cpu>;
 
 std::vector<Range> needed(const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
@@ -43,7 +47,15 @@ std::vector<Range> needed(const std::vector<nb::object>& blocks, const std::vect
   return ranges;
 }
 
-PlaneArray kept(const StoredArray& blocks, const Range& range) {
+std::vector<std::array<double, 64>> peaks(const std::vector<nb::object>& blocks, const std::vector<nb::object>& tables,
+                                          const std::vector<std::pair<int, int>>& sampling,
+                                          const std::string& color_space, const Plan& plan, const Target& target) {
+  const std::vector<StoredPlane> planes = planes_of(blocks, tables, sampling);
+  const nb::gil_scoped_release release;
+  return peak_weights(planes, color_space, plan, target);
+}
+
+PlaneArray kept(const StoredArray& blocks, const Range& range, const std::optional<TableArray>& smallest) {
   const auto [row_begin, row_end, col_begin, col_end, coefficients] = range;
   const std::size_t rows = blocks.shape(0), cols = blocks.shape(1);
   if (row_begin > row_end || row_end > rows || col_begin > col_end || col_end > cols) {
@@ -52,8 +64,10 @@ PlaneArray kept(const StoredArray& blocks, const Range& range) {
   }
   Plane plane;
   {
+    std::array<std::uint16_t, 64> least{};
+    if (smallest) std::copy_n(smallest->data(), 64, least.begin());
     const nb::gil_scoped_release release;
-    plane = kept_blocks(blocks.data(), rows, cols, {row_begin, row_end, col_begin, col_end, coefficients});
+    plane = kept_blocks(blocks.data(), rows, cols, {row_begin, row_end, col_begin, col_end, coefficients}, least);
   }
   return plane_array(plane);
 }
@@ -95,14 +109,30 @@ Returns:
 Raises:
     TypeError: If a plane is of another kind.
     ValueError: If the plan does not fit the planes.)");
-  m.def("kept_blocks", kept, "plane"_a.noconvert(), "range"_a,
-        nb::sig("def kept_blocks(plane: numpy.typing.NDArray[numpy.int16], range: tuple[int, int, int, int, int]) -> "
-                "numpy.typing.NDArray[numpy.int16]"),
+  m.def("peak_weights", peaks, "planes"_a, "quant_tables"_a, "sampling"_a, "color_space"_a, "plan"_a, "target"_a,
+        nb::sig("def peak_weights(planes: collections.abc.Sequence[numpy.typing.NDArray[typing.Any]], quant_tables: "
+                "collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | None], sampling: "
+                "collections.abc.Sequence[tuple[int, int]], color_space: str, plan: Plan, target: Target) -> "
+                "list[list[float]]"),
+        R"(How much one coefficient matters: the arguments are those of needed_blocks.
+
+Returns:
+    Of each plane 64 numbers, at 8 * v + u: by how much at most a value of the result changes, before it is
+    standardised, where one dequantised coefficient of one block changes by 1. Of planes of RGB rather too much, and
+    infinity where there is contrast in the plan.
+
+Raises:
+    TypeError: If a plane is of another kind.
+    ValueError: If the plan does not fit the planes.)");
+  m.def("kept_blocks", kept, "plane"_a.noconvert(), "range"_a, "smallest"_a.noconvert() = nb::none(),
+        nb::sig("def kept_blocks(plane: numpy.typing.NDArray[numpy.int16], range: tuple[int, int, int, int, int], "
+                "smallest: numpy.typing.NDArray[numpy.uint16] | None = None) -> numpy.typing.NDArray[numpy.int16]"),
         R"(A copy of a plane in which all is zero but what a range names.
 
 Args:
     plane: (rows, cols, 8, 8) int16, contiguous, natural order.
     range: As needed_blocks returns it.
+    smallest: (8, 8) uint16, natural order: what is nearer to zero goes too.
 
 Returns:
     (rows, cols, 8, 8) int16.

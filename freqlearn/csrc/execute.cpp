@@ -50,6 +50,21 @@ Info info_of(std::span<const StoredPlane> planes, const std::string& color_space
   return info;
 }
 
+// For an operator that is only asked what it needs: nothing is written before the first row comes.
+Output output_for(const Plan& plan, const Target& target, float* nothing) {
+  const Box& window = plan.geometry.window;
+  std::int64_t rows = window.height / kBlockSide, cols = window.width / kBlockSide;
+  if (plan.transposed) std::swap(rows, cols);
+  return {.data = nothing,
+          .type = DataType::float32,
+          .channels = static_cast<std::int64_t>(target.channels.size()),
+          .rows = rows,
+          .cols = cols,
+          .channel_stride = 1,
+          .row_stride = 1,
+          .col_stride = 1};
+}
+
 }  // namespace
 
 void execute(Bytes data, const Plan& plan, const Target& target, const Output& output, std::uint64_t max_pixels,
@@ -85,20 +100,21 @@ void execute_planes(std::span<const StoredPlane> planes, const std::string& colo
 
 std::vector<BlockRange> needed_blocks(std::span<const StoredPlane> planes, const std::string& color_space,
                                       const Plan& plan, const Target& target) {
-  const Box& window = plan.geometry.window;
-  std::int64_t rows = window.height / kBlockSide, cols = window.width / kBlockSide;
-  if (plan.transposed) std::swap(rows, cols);
-  float nothing = 0.0F;  // nothing is written before the first row comes
-  const Output output{.data = &nothing,
-                      .type = DataType::float32,
-                      .channels = static_cast<std::int64_t>(target.channels.size()),
-                      .rows = rows,
-                      .cols = cols,
-                      .channel_stride = 1,
-                      .row_stride = 1,
-                      .col_stride = 1};
+  float nothing = 0.0F;
+  const Output output = output_for(plan, target, &nothing);
   Operator sink(plan, target, output, best_instruction_set(), scratch_of_thread());
   return sink.wanted(info_of(planes, color_space, plan));
+}
+
+std::vector<std::array<double, 64>> peak_weights(std::span<const StoredPlane> planes, const std::string& color_space,
+                                                 const Plan& plan, const Target& target) {
+  float nothing = 0.0F;
+  const Output output = output_for(plan, target, &nothing);
+  Operator sink(plan, target, output, best_instruction_set(), scratch_of_thread());
+  sink.wanted(info_of(planes, color_space, plan));
+  std::vector<std::array<double, 64>> peaks;
+  for (std::size_t plane = 0; plane < planes.size(); ++plane) peaks.push_back(sink.peak(plane));
+  return peaks;
 }
 
 }  // namespace freqlearn

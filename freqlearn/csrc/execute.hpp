@@ -1,6 +1,7 @@
 // JPEG bytes, a plan and what a model expects, to a finished tensor in the caller's memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -49,5 +50,10 @@ void execute_planes(std::span<const StoredPlane> planes, const std::string& colo
 // bit.
 std::vector<BlockRange> needed_blocks(std::span<const StoredPlane> planes, const std::string& color_space,
                                       const Plan& plan, const Target& target);
+
+// By how much at most an output value changes, before it is standardised, where one coefficient of one block of a plane
+// changes by 1: 64 a plane, at 8 * v + u. Of planes of RGB rather too much; infinity where the plan has contrast.
+std::vector<std::array<double, 64>> peak_weights(std::span<const StoredPlane> planes, const std::string& color_space,
+                                                 const Plan& plan, const Target& target);
 
 }  // namespace freqlearn

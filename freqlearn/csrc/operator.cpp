@@ -162,6 +162,10 @@ std::vector<BlockRange> Operator::wanted(const Info& info) {
   return ranges;
 }
 
+std::array<double, 64> Operator::peak(std::size_t plane) const {
+  return active_[plane] ? scratch_.passes[plane].peak() : std::array<double, 64>{};
+}
+
 void Operator::plan_plane(std::size_t plane, const Info& info) {
   bool some_v[8] = {}, some_u[8] = {}, some = false;
   for (const Channel& channel : channels_) {

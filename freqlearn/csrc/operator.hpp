@@ -35,6 +35,9 @@ class Operator final : public BlockRowSink {
   Operator(const Plan& plan, const Target& target, const Output& output, InstructionSet set, Scratch& scratch);
 
   std::vector<BlockRange> wanted(const Info& info) override;
+  // After wanted(): by how much at most an output value changes where one coefficient of one block of the file's plane
+  // changes by 1, at 8 * v + u. Of RGB files rather too much.
+  [[nodiscard]] std::array<double, 64> peak(std::size_t plane) const;
   void take(const BlockRow& row) override;
   // The same for a row of dequantised blocks, natural order.
   void take_dequantised(std::size_t component, std::size_t row, const float* blocks);

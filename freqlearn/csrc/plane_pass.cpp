@@ -1,6 +1,7 @@
 #include "plane_pass.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "error.hpp"
@@ -129,6 +130,15 @@ BlockRange PlanePass::start(const QuantTable& table, double tolerance) {
   }
   x_.at_least(checked(range_.cols(), 64, 1));
   return range_;
+}
+
+std::array<double, 64> PlanePass::peak() const {
+  std::array<double, 64> most;
+  most.fill(std::numeric_limits<double>::infinity());
+  if (!sums_.empty()) return most;
+  const std::array<double, 8> down = rows_.peak(), across = cols_.peak();
+  for (std::size_t i = 0; i < 64; ++i) most[i] = down[i / 8] * across[i % 8];
+  return most;
 }
 
 void PlanePass::set_table(const QuantTable* table) {

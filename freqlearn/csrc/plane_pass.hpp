@@ -51,6 +51,10 @@ class PlanePass {
   // much as `tolerance` for a quantisation step in every block. A table of zeros: not known yet.
   BlockRange start(const QuantTable& table, double tolerance);
 
+  // After start(): by how much at most an output value changes where one coefficient of one block changes by 1, at
+  // 8 * v + u; infinity where sums depend on it.
+  [[nodiscard]] std::array<double, 64> peak() const;
+
   // A row of the range, as stored; its values go to `writer` when they are complete.
   void take(const BlockRow& row, const Kernels& kernels, const ChannelWriter& writer);
   // The same for dequantised blocks, natural order.
