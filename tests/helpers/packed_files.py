@@ -1,58 +1,49 @@
-"""Small packed sets, written by webdataset, and folders of the same files."""
+"""Small packed sets, as `freqlearn pack` writes them, and folders of the same files; indices without any files."""
 
-import hashlib
+import tarfile
 from collections.abc import Mapping
-from pathlib import Path
-
-import webdataset
+from pathlib import Path, PurePosixPath
 
 import freqlearn as fl
-from freqlearn.packed_index import PackedShard, PackedSplit, Packing
+from freqlearn.packed_index import PackedSplit, Packing
+from freqlearn.pipelines.packing.options import PackOptions
+from freqlearn.pipelines.packing.running import pack
 from freqlearn.quality import quality_tables
-from freqlearn.repacking import resized_coefficients
 
 QUALITY = 90
 
 
 def write_packed(
-    photos: Path, root: Path, spec: fl.InputSpec, *, channels: fl.ChannelSet | None = None, shard_images: int = 5
+    photos: Path, root: Path, spec: fl.InputSpec, *, channels: str | None = None, shard_images: int = 5
 ) -> fl.PackedSet:
-    """Pack PHOTOS/SPLIT/CLASS/*.jpg into root/packed, and write the same files to root/files/SPLIT/CLASS.
+    """Pack PHOTOS/SPLIT/CLASS/*.jpg into root/packed, and take the files out of it to root/files/SPLIT/CLASS.
 
     Args:
         photos: Folder with train/ and maybe val/.
         root: Folder for both.
         spec: What is packed for.
-        channels: What the files carry; the spec's by default.
+        channels: What the files carry, as the command takes it; the spec's by default.
         shard_images: Pictures a shard.
     """
-    channels = channels or spec.channels or fl.ChannelSet.all()
-    splits, packed = {}, root / "packed"
-    classes = sorted(folder.name for folder in (photos / "train").iterdir())
-    for split in ("train", "val"):
-        if not (photos / split).is_dir():
-            continue
-        (packed / split).mkdir(parents=True)
-        # Classes in turn: as if they had been shuffled, and so that every shard has several.
-        files = sorted((photos / split).glob("*/*.jpg"), key=lambda path: (path.stem, path.parent.name))
-        shards = []
-        for begin in range(0, len(files), shard_images):
-            path = packed / split / f"{begin // shard_images:04}.tar"
-            with webdataset.TarWriter(str(path)) as writer:
-                for file in files[begin : begin + shard_images]:
-                    data = _packed(file, spec, channels)
-                    name = file.parent.name
-                    writer.write({"__key__": f"{name}-{file.stem}", "jpg": data, "cls": str(classes.index(name))})
-                    copy = root / "files" / split / name / f"{file.stem}.jpg"
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    copy.write_bytes(data)
-            content = path.read_bytes()
-            images = len(files[begin : begin + shard_images])
-            digest = hashlib.sha256(content).hexdigest()
-            shards.append(PackedShard(f"{split}/{path.name}", images, len(content), digest))
-        splits[split] = PackedSplit(0, tuple(shards))
-    (packed / "classes.txt").write_text("\n".join(classes) + "\n")
-    return index_of(packed, classes, spec, channels, splits, shard_images)
+    root.mkdir(exist_ok=True)
+    spec.save(root / "spec.json")
+    pack(
+        PackOptions(
+            data=photos,
+            output=root / "packed",
+            spec=str(root / "spec.json"),
+            channels=channels,
+            quality=QUALITY,
+            shard_images=shard_images,
+            progress=False,
+            threads=1,
+        )
+    )
+    packed = fl.PackedSet.load(root / "packed")
+    for split in packed.splits:
+        for shard in packed.shards(split):
+            _take_out(shard, root / "files" / split, packed.classes)
+    return packed
 
 
 def index_of(
@@ -61,19 +52,21 @@ def index_of(
     spec: fl.InputSpec,
     channels: fl.ChannelSet,
     splits: Mapping[str, PackedSplit],
-    shard_images: int = 5,
 ) -> fl.PackedSet:
-    """Write the index of a packed set."""
+    """Write the index of a packed set, and nothing else."""
     luma, chroma = (tuple(table.ravel().tolist()) for table in quality_tables(QUALITY))
-    tables = (luma, chroma, chroma)
-    packing = Packing(spec.resize_px or spec.size_px, channels, QUALITY, tables, "4:4:4", shard_images, 0)
+    packing = Packing(spec.resize_px or spec.size_px, channels, QUALITY, (luma, chroma, chroma), "4:4:4", 5, 0)
     packed = fl.PackedSet(root, tuple(classes), spec, packing, splits)
     packed.save()
     return packed
 
 
-def _packed(file: Path, spec: fl.InputSpec, channels: fl.ChannelSet) -> bytes:
-    img = resized_coefficients(
-        fl.read_dct(file), spec.resize_px or spec.size_px, spec.size_px, channels=channels, quality=QUALITY
-    )
-    return fl.write_jpeg(img)
+def _take_out(shard: Path, folder: Path, classes: tuple[str, ...]) -> None:
+    """Python's own tarfile reads the shard: FOLDER/CLASS/NAME.jpg."""
+    with tarfile.open(shard) as tar:
+        contents = {PurePosixPath(member.name): tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+    for name, content in contents.items():
+        if name.suffix == ".jpg":
+            copy = folder / classes[int(contents[name.with_suffix(".cls")])] / name.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)

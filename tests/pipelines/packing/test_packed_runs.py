@@ -150,7 +150,7 @@ def test_ranking_needs_all_channels(
     arguments = ["--method=energy", "--no-progress", "--workers=0", "--accelerator=cpu"]
     assert main(["rank", f"--data={packed.root}", f"--output={tmp_path}/none", *arguments]) == 2
     assert "the packed files carry DCT-24 (24 channels) alone, and not Y(0,4), Y(0,5)" in capfd.readouterr().err
-    with_all = write_packed(two_classes, tmp_path / "all", SPEC, channels=fl.ChannelSet.all())
+    with_all = write_packed(two_classes, tmp_path / "all", SPEC, channels="all")
     assert main(["rank", f"--data={with_all.root}", f"--output={tmp_path}/ranking", *arguments]) == 0
     spec = fl.InputSpec.load(tmp_path / "ranking" / "spec.json")
     assert (len(spec.channels or ()), spec.size_px, spec.resize_px) == (192, 32, 48)
