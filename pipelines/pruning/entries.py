@@ -83,12 +83,22 @@ def shards_named(pattern: str) -> list[Entry]:
     return [entries[name] for name in sorted(entries)]
 
 
-def remove_leftovers(root: Path) -> list[Path]:
-    """Remove the temporary files that a killed run has left of files below a folder."""
+def remove_leftovers(root: Path, written: Collection[str] | None) -> list[Path]:
+    """Remove the temporary files that a killed run has left below a folder.
+
+    Args:
+        root: The folder.
+        written: Names of files that the run may have been writing beside those that are there; None for any.
+
+    Returns:
+        What was removed.
+    """
     removed = []
     for folder, _, names in os.walk(root):
+        there = {*names, *(written or ())}
         for name in names:
-            if (found := _LEFTOVER.fullmatch(name)) and (found[1] in names or is_picture(found[1])):
+            found = _LEFTOVER.fullmatch(name)
+            if found and (written is None or found[1] in there):
                 removed.append(Path(folder, name))
                 removed[-1].unlink(missing_ok=True)
     return removed

@@ -32,16 +32,15 @@ class DoneLog:
         self._file = Unfinished(report, run)
         self._lock = threading.Lock()
         path = partial_path(report)
-        begun = path.is_file() and path.stat().st_size > 0
-        # As text: a million parsed outcomes would take gigabytes.
-        self._done = {name: json.dumps(value) for name, value in self._file.entries()} if begun else {}
-        if begun and _BEGUN not in self._done:
+        if _run_of(path) not in (None, run):
             raise ValueError(
                 f"{path.parent} holds what another run has begun (other files, options or version): finish that one "
                 f"with its own command, or remove {path} and what it has written"
             )
+        # As text: a million parsed outcomes would take gigabytes.
+        self._done = {name: json.dumps(value) for name, value in self._file.entries()}
         self._file.start()
-        if not begun:
+        if _BEGUN not in self._done:
             self._file.append(_BEGUN, "begun")
 
     @property
@@ -81,3 +80,12 @@ def _has_content(path: Path, size_bytes: int, sha256: str) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False
+
+
+def _run_of(path: Path) -> str | None:
+    """What run a log is of; None if there is none, or it was stopped before it had a line."""
+    try:
+        with open(path, "rb") as file:
+            return str(json.loads(file.readline())["run"])
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None

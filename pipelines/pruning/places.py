@@ -60,8 +60,8 @@ def find_places(options: PruneOptions) -> Places:
     own = (report, partial_path(report), report.parent / BAD_IMAGES)
     if not options.in_place:
         _check_apart(source, output, single)
-    elif partial_path(report).is_file() and not single:
-        remove_leftovers(output)
+    if partial_path(report).is_file() and not single:  # a run was stopped, perhaps killed
+        remove_leftovers(output, {path.name for path in own} if options.in_place else None)
     if source.is_dir():
         refuse_packed_set(source, *([source.parent] if options.in_place else []))
         entries = entries_below(source, links=not options.in_place, without=_own_files(own, source, output))
