@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from freqlearn import compat, presets, transforms
     from freqlearn.batch import BatchDecoder
     from freqlearn.exported import Exported, load_exported
+    from freqlearn.repacking import Repacking
 
 __all__ = [
     "BatchDecoder",
@@ -42,6 +43,7 @@ __all__ = [
     "NotJpegError",
     "PackedSet",
     "Plan",
+    "Repacking",
     "TruncatedJpegError",
     "UnsupportedJpegError",
     "compat",
@@ -56,7 +58,12 @@ __all__ = [
 
 # Imported at first use: they need torch and torchvision, which take seconds.
 _SUBMODULES = ("compat", "presets", "transforms")
-_IN_SUBMODULES = {"BatchDecoder": "batch", "Exported": "exported", "load_exported": "exported"}
+_IN_SUBMODULES = {
+    "BatchDecoder": "batch",
+    "Exported": "exported",
+    "Repacking": "repacking",
+    "load_exported": "exported",
+}
 
 
 def __getattr__(name: str) -> Any:

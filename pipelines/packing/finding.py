@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 from freqlearn.packed_set import FORMAT, INDEX, PackedSet, PackedShard
 from freqlearn.pipelines.unfinished import partial_path
 
+_BEGINNING = 4096  # bytes
 _WAY_OUT = "copy it anew, or pack the photos anew; freqlearn pack --check names all that is wrong"
 
 
@@ -92,10 +93,10 @@ def _in(folder: Path) -> PackedSet | None:
         if os.path.isfile(partial_path(index)):
             raise ValueError(f"{folder}: expected a packed set, got an unfinished one; the same freqlearn pack goes on")
         return None
-    # Other things have an index.json too; one that is damaged says its name all the same.
-    if FORMAT.name not in index.read_text(encoding="utf-8", errors="replace"):
-        return None
-    return PackedSet.load(index)
+    # Other things have an index.json too. Ours says what it is at its beginning, damaged or not.
+    with index.open("rb") as file:
+        is_ours = FORMAT.name.encode() in file.read(_BEGINNING)
+    return PackedSet.load(index) if is_ours else None
 
 
 def _local(url: str) -> Path | None:

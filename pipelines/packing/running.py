@@ -1,5 +1,6 @@
 """`freqlearn pack`: from a folder of photos to a packed set, which is read again at the end."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -45,7 +46,13 @@ def pack(options: PackOptions) -> PackReport:
     photos = find_photos(options.data, seed=options.seed)
     train = next(iter(photos.values())).folder
     checked_classes(train.classes)
-    facts = (unmeasured.to_json(), packing, options.stats_images, options.on_bad_image, version("freqlearn"))
+    facts = (
+        unmeasured.to_json(),
+        json.dumps(packing.to_dict()),
+        options.stats_images,
+        options.on_bad_image,
+        version("freqlearn"),
+    )
     files = (path for split in photos.values() for path in split.folder.paths())
     unfinished, done = begin_output(options.data, options.output, digest_of_run(files, repr(facts)))
     threads = options.threads or available_cores()
@@ -67,7 +74,7 @@ def pack(options: PackOptions) -> PackReport:
         )
     packed.save()
     unfinished.remove()
-    skipped = dict(tuple(one) for shard in made for one in shard.skipped)
+    skipped = {name: why for shard in made for name, why in shard.skipped}
     if skipped:
         _, count = list_bad_images(options.output, skipped)
         _log.warning("%s", skipped_line(options.output, count))

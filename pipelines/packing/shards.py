@@ -128,7 +128,8 @@ class ShardMaker:
         """What came of a shard before, if it is still there as it was."""
         if file not in done:
             return None
-        shard = MadeShard(**done[file])
+        noted = dict(done[file])
+        shard = MadeShard(**noted | {"skipped": [(name, why) for name, why in noted["skipped"]]})
         path = self.root / file
         if not shard.images:
             return shard
