@@ -246,13 +246,15 @@ class DCTImage:
         spec: InputSpec,
         *,
         tolerance: float = 0.0,
+        negligible: float = 0.0,
         whole_picture: bool = False,
         exif_orientation: bool = False,
     ) -> "DCTImage":
         """The file's picture with every coefficient zero that a model's evaluation does not weigh; the plan stays.
 
         Evaluation is `presets.classification_eval(spec)`: of the new image and of this one it makes the same tensor, to
-        the bit, if it has the same tolerance and orientation. A random crop may weigh what is gone.
+        the bit, if it has the same tolerance and orientation and nothing is negligible. A random crop may weigh what is
+        gone.
 
         What is kept is exact. The rest is gone from the new image: only this one, or its file, brings it back. Decodes
         the file.
@@ -261,7 +263,11 @@ class DCTImage:
             spec: What the model expects, of kind "dct".
             tolerance: As in `transforms.ToFrequencyTensor`: an AC coefficient goes from all blocks if one step of its
                 quantisation in every block changes no value of the tensor by as much as this, in dequantised units. 0:
-                only what has no weight at all, which after a resize is little but what lies outside of the crop.
+                only what has no weight at all, which after a resize is little but what lies outside of the crop. Stay
+                well below 1: a coefficient goes however many steps it has, so of files of fine steps the strong ones.
+            negligible: An AC coefficient goes from its block if it alone changes no value of the tensor by as much as
+                this, in dequantised units, before standardising. Saves more for the same error than a tolerance; many
+                that are small add up to a few times as much.
             whole_picture: Keep the same coefficients in the blocks that the centre crop does not touch as well.
             exif_orientation: Whether evaluation turns pictures upright first.
 
@@ -270,8 +276,8 @@ class DCTImage:
 
         Raises:
             JpegError: If the file turns out to be damaged.
-            TypeError: If `spec` is no InputSpec, or `tolerance` no number.
-            ValueError: If the spec is of kind "rgb", the tolerance out of range, or the picture is none that evaluation
+            TypeError: If `spec` is no InputSpec, or `tolerance` or `negligible` no number.
+            ValueError: If the spec is of kind "rgb", a number out of range, or the picture is none that evaluation
                 takes: its planes are not gray, YCbCr or equally sampled RGB, or it is too small and nothing resizes it.
         """
         # The operator needs torch, which a plain decode does not.
@@ -281,6 +287,7 @@ class DCTImage:
             self._coefficients,
             spec,
             tolerance=tolerance,
+            negligible=negligible,
             whole_picture=whole_picture,
             exif_orientation=exif_orientation,
         )

@@ -1,6 +1,6 @@
 """Coefficients of which only some are left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,18 +40,25 @@ def kept(coefficients: Coefficients, channels: Iterable[int]) -> Coefficients:
     return reduced(coefficients, ranges)
 
 
-def reduced(coefficients: Coefficients, ranges: Iterable[Range]) -> Coefficients:
-    """The same picture with every coefficient zero that no range names.
+def reduced(
+    coefficients: Coefficients,
+    ranges: Sequence[Range],
+    smallest: Sequence[NDArray[np.float64]] | None = None,
+) -> Coefficients:
+    """The same picture with every coefficient zero that no range names, or that is too small.
 
     Args:
         coefficients: Of any colours.
         ranges: One a plane, within it.
+        smallest: (8, 8) a plane, natural order: what is nearer to zero goes. In the units of the plane, so quantisation
+            steps for int16. None: nothing is too small.
 
     Raises:
         JpegError: If the file turns out to be damaged.
     """
     decoded = coefficients.decoded()
-    planes = (_reduced(plane, named) for plane, named in zip(decoded.planes, ranges, strict=True))
+    least = smallest or [None] * len(ranges)
+    planes = (_reduced(*of_plane) for of_plane in zip(decoded.planes, ranges, least, strict=True))
     return Coefficients(
         coefficients.layout,
         "planes",
@@ -61,14 +68,19 @@ def reduced(coefficients: Coefficients, ranges: Iterable[Range]) -> Coefficients
     )
 
 
-def _reduced(plane: NDArray[Any], named: Range) -> NDArray[Any]:
+def _reduced(plane: NDArray[Any], named: Range, smallest: NDArray[np.float64] | None) -> NDArray[Any]:
     """(rows, cols, 8, 8), read-only: a copy, or the plane itself where all of it is named."""
     top, bottom, left, right, places = named
-    if places == _EVERY_PLACE and (bottom - top, right - left) == plane.shape[:2]:
+    if smallest is None and places == _EVERY_PLACE and (bottom - top, right - left) == plane.shape[:2]:
         return plane
     if plane.dtype == np.int16:
-        return frozen(_native.kept_blocks(plane, named))
+        # No coefficient reaches 65535.
+        steps = None if smallest is None else np.ceil(np.minimum(smallest, 65535.0)).astype(np.uint16)
+        return frozen(_native.kept_blocks(plane, named, steps))
     copy = np.zeros_like(plane)
-    mask = [[bool(places >> (BLOCK * v + u) & 1) for u in range(BLOCK)] for v in range(BLOCK)]
-    np.copyto(copy[top:bottom, left:right], plane[top:bottom, left:right], where=np.array(mask))
+    some = plane[top:bottom, left:right]
+    where = np.array([[bool(places >> (BLOCK * v + u) & 1) for u in range(BLOCK)] for v in range(BLOCK)])
+    if smallest is not None:
+        where = where & (np.abs(some) >= smallest)
+    np.copyto(copy[top:bottom, left:right], some, where=where)
     return frozen(copy)

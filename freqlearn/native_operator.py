@@ -58,12 +58,12 @@ def check_layout(dtype: Any, memory_format: Any) -> None:
         )
 
 
-def check_tolerance(tolerance: Any) -> None:
+def check_tolerance(tolerance: Any, name: str = "tolerance") -> None:
     """Raise a TypeError if a tolerance is no number, a ValueError if it is not finite or below 0."""
     if isinstance(tolerance, bool) or not isinstance(tolerance, Real):
-        raise TypeError(f"expected tolerance as a number, got {tolerance!r}")
+        raise TypeError(f"expected {name} as a number, got {tolerance!r}")
     if not 0 <= float(tolerance) < float("inf"):
-        raise ValueError(f"expected a finite tolerance of 0 or more, got {tolerance}")
+        raise ValueError(f"expected a finite {name} of 0 or more, got {tolerance}")
 
 
 def plan_of(plan: Plan) -> _native.Plan:

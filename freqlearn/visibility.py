@@ -7,6 +7,9 @@ cannot know what a tolerance allows to leave out, and takes all. Here all tables
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from freqlearn import _native, native_operator
 from freqlearn.coefficients import Coefficients
 from freqlearn.image import DCTImage
@@ -21,6 +24,7 @@ def visible(
     spec: InputSpec,
     *,
     tolerance: float,
+    negligible: float,
     whole_picture: bool,
     exif_orientation: bool,
 ) -> Coefficients:
@@ -28,15 +32,20 @@ def visible(
 
     Raises:
         JpegError: If the file turns out to be damaged.
-        TypeError: If `spec` is no InputSpec, or `tolerance` no number.
-        ValueError: If the spec is of kind "rgb", the tolerance out of range, or the picture none that evaluation takes.
+        TypeError: If `spec` is no InputSpec, or `tolerance` or `negligible` no number.
+        ValueError: If the spec is of kind "rgb", a number out of range, or the picture none that evaluation takes.
     """
     native_operator.check_tolerance(tolerance)
+    native_operator.check_tolerance(negligible, "negligible")
     if not isinstance(spec, InputSpec):
         raise TypeError(f"expected an InputSpec, got {type(spec).__name__}")
     steps, last = _evaluation(spec, float(tolerance), bool(exif_orientation))
     try:
-        ranges = _weighed(DCTImage(coefficients), steps, last)
+        img = DCTImage(coefficients)
+        for step in steps:
+            img = step(img)
+        ranges: list[Range] = _native.needed_blocks(*_asked(img, last))
+        smallest = _smallest(img, last, negligible) if negligible else None
     except ValueError as error:
         if type(error) is not ValueError or coefficients.path is None:
             raise
@@ -46,15 +55,24 @@ def visible(
         ranges = [
             (0, len(plane), 0, plane.shape[1], places) for plane, (*_, places) in zip(planes, ranges, strict=True)
         ]
-    return reduced(coefficients, ranges)
+    return reduced(coefficients, ranges, smallest)
 
 
-def _weighed(img: DCTImage, steps: list[Any], last: ToFrequencyTensor) -> list[Range]:
-    """What of each plane the steps and the last one weigh."""
-    for step in steps:
-        img = step(img)
+def _asked(img: DCTImage, last: ToFrequencyTensor) -> tuple[Any, ...]:
+    """What the native functions are told of an image and of what is to be made of it."""
     plan = native_operator.plan_of(last.planned(img).plan)
-    return _native.needed_blocks(img.planes, img.quant_tables, img.sampling, img.color_space, plan, last.target)
+    return img.planes, img.quant_tables, img.sampling, img.color_space, plan, last.target
+
+
+def _smallest(img: DCTImage, last: ToFrequencyTensor, negligible: float) -> list[NDArray[np.float64]]:
+    """(8, 8) of each plane, natural order: the smallest coefficient that alone changes some value that much; 0: any."""
+    limits = []
+    for peaks, table in zip(_native.peak_weights(*_asked(img, last)), img.quant_tables, strict=True):
+        change = np.array(peaks).reshape(table.shape) * table  # of one step
+        limit = np.divide(negligible, change, out=np.full(table.shape, np.inf), where=change > 0)
+        limit[0, 0] = 0.0
+        limits.append(limit)
+    return limits
 
 
 @lru_cache(maxsize=16)

@@ -44,6 +44,20 @@ def test_what_a_range_names_stays(shape, places, data):
     np.testing.assert_array_equal(_native.kept_blocks(plane, (top, bottom, left, right, places)), want)
 
 
+def test_what_is_too_small_goes():
+    rng = np.random.default_rng(1)
+    plane = rng.integers(-4, 5, (4, 5, 8, 8)).astype(np.int16)
+    plane[0] = rng.integers(-32768, 32768, (5, 8, 8))
+    plane[1, 1] = -32768
+    for smallest in (
+        rng.integers(0, 6, (8, 8)),
+        rng.integers(0, 40000, (8, 8)),
+        rng.choice([0, 1, 32767, 32768, 32769, 65535], (8, 8)),
+    ):
+        got = _native.kept_blocks(plane, (0, 4, 0, 5, 2**64 - 1), smallest.astype(np.uint16))
+        np.testing.assert_array_equal(got, np.where(np.abs(plane.astype(np.int32)) >= smallest, plane, 0))
+
+
 @pytest.mark.parametrize("only_left", [False, True])
 def test_squared_differences_are_exact(only_left):
     rng = np.random.default_rng(0)

@@ -136,15 +136,15 @@ def test_what_goes_is_what_the_readable_operator_gives_no_weight_above_the_toler
     for tolerance in (0.5, 3.0, 20.0):
         kept = img.keep_visible(spec, tolerance=tolerance)
         assert_same_to_the_bit(spec, img, kept, tolerance=tolerance)
-        for component, influence in enumerate(influences(img, spec)):
+        for component, influence in enumerate(weights_of(img, spec, lambda at: at.sum(axis=2))):
             np.testing.assert_array_equal(
                 [(v, u) in places_of(kept.planes[component]) for v in range(8) for u in range(8)],
                 [v + u == 0 or influence[v, u] >= tolerance for v in range(8) for u in range(8)],
             )
 
 
-def influences(img, spec):
-    """(8, 8) of each plane: the most that one quantisation step in every block, of the worst signs, changes a value."""
+def weights_of(img, spec, over_blocks):
+    """(8, 8) of each plane: the most that one quantisation step changes a value, in one block (max) or in all (sum)."""
     height, width = (int(spec.resize_px * side / min(img.size_px)) for side in img.size_px)
     top, left = (round((side - spec.size_px) / 2) for side in (height, width))
     plan = img.plan.resize(height, width).crop(top=top, left=left, height=spec.size_px, width=spec.size_px)
@@ -153,7 +153,7 @@ def influences(img, spec):
         sides = []
         for axis, frequencies in zip(axes(plane, plan.geometry), zip(*places, strict=True), strict=True):
             weights = np.abs(band(axis, tuple(sorted(set(frequencies))), dtype="float64").weights)
-            sides.append(weights.reshape(*weights.shape[:2], -1, 8).sum(axis=2).max(axis=(0, 1)))
+            sides.append(over_blocks(weights.reshape(*weights.shape[:2], -1, 8)).max(axis=(0, 1)))
         yield np.outer(*sides) * img.quant_tables[component]
 
 
@@ -269,13 +269,47 @@ def test_too_small_a_picture_where_nothing_resizes_it(make_jpeg, tmp_path):
         (fl.InputSpec.preset("imagenet-rgb"), {}, ValueError, "kind \"dct\".*got kind 'rgb'"),
         (spec_of(DCT_24, 32, 40), {"tolerance": -1.0}, ValueError, "tolerance of 0 or more, got -1.0"),
         (spec_of(DCT_24, 32, 40), {"tolerance": float("nan")}, ValueError, "finite tolerance"),
+        (spec_of(DCT_24, 32, 40), {"negligible": -1}, ValueError, "finite negligible of 0 or more, got -1"),
         (spec_of(DCT_24, 32, 40), {"tolerance": "1"}, TypeError, "tolerance as a number, got '1'"),
     ],
-    ids=["a channel set", "rgb", "negative", "nan", "text"],
+    ids=["a channel set", "rgb", "negative", "nan", "negative negligible", "text"],
 )
 def test_bad_arguments(spec, options, error, match):
     with pytest.raises(error, match=match):
         make_image((64, 96), SAMPLINGS["4:2:0"]).keep_visible(spec, **options)
+
+
+@pytest.mark.parametrize("resize_px", [40, 64, 130])
+@pytest.mark.parametrize(
+    ("sampling", "quantised"), [("4:4:4", True), ("4:2:0", True), ("4:2:0", False), ("gray", True)], ids=str
+)
+def test_negligible_is_what_alone_changes_no_value_by_as_much(sampling, quantised, resize_px):
+    img = make_image((100, 130), SAMPLINGS[sampling], seed=4, quantised=quantised)
+    spec = spec_of(DCT_24, 32, resize_px)
+    everything = img.keep_visible(spec)
+    for negligible in (1.0, 8.0):
+        kept = img.keep_visible(spec, negligible=negligible)
+        for component, weights in enumerate(weights_of(img, spec, lambda at: at.max(axis=2))):
+            ours, theirs = kept.planes[component], everything.planes[component]
+            goes = np.abs(theirs * weights) < negligible
+            goes[..., 0, 0] = False
+            np.testing.assert_array_equal(ours, np.where(goes, 0, theirs))
+            assert goes[..., 1:, 1:].any()
+
+
+def test_one_negligible_coefficient_changes_less_than_it_says():
+    spec = spec_of(DCT_24, 32, 48)
+    img = make_image((100, 130), SAMPLINGS["4:2:0"], seed=5)
+    evaluate = presets.classification_eval(spec)
+    whole, everything, kept = evaluate(img).numpy(), img.keep_visible(spec), img.keep_visible(spec, negligible=4.0)
+    rng = np.random.default_rng(0)
+    for component in range(3):
+        gone = np.argwhere((kept.planes[component] == 0) & (everything.planes[component] != 0))
+        for place in gone[rng.integers(0, len(gone), 20)]:
+            planes = [p.copy() for p in img.planes]
+            planes[component][tuple(place)] = 0
+            one = fl.DCTImage.from_planes(planes, img.quant_tables, size_px=img.size_px, sampling=img.sampling)
+            assert 0 < np.abs(evaluate(one).numpy() - whole).max() < 4.0 + 1e-3  # of float32
 
 
 def test_from_many_threads_at_once():
