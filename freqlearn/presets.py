@@ -114,7 +114,17 @@ def classification_eval(
 def _spec_of(spec: InputSpec | PackedSet | str | os.PathLike[str]) -> InputSpec:
     if isinstance(spec, InputSpec):
         return spec
-    return (spec if isinstance(spec, PackedSet) else PackedSet.load(spec)).spec
+    if isinstance(spec, PackedSet):
+        return spec.spec
+    if not isinstance(spec, str | os.PathLike):
+        raise TypeError(f"expected an InputSpec, or a packed set or its folder, got {type(spec).__name__}")
+    try:
+        return PackedSet.load(spec).spec
+    except OSError as error:
+        raise ValueError(
+            f"expected an InputSpec, or a packed set or its folder, got {os.fspath(spec)!r} ({error.filename}: "
+            f"{error.strerror}); InputSpec.load reads a spec from a file, InputSpec.preset knows some by name"
+        ) from error
 
 
 def _pipeline(

@@ -56,8 +56,8 @@ def evaluate(
 
     Args:
         checkpoint: A file that `freqlearn train` wrote.
-        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; or tar shards, such as "val-{00..49}.tar". Of the very
-            folder that training held a part out of, only that part is evaluated.
+        data: Folder with val/CLASS/IMAGE, or with CLASS/IMAGE; or tar shards, such as "val-{00..49}.tar"; or what
+            freqlearn pack wrote. Of the very folder that training held a part out of, only that part is evaluated.
         batch_size: Images that a process computes at once.
         workers: Loader processes; by default half of the cores, at most 4.
         accelerator: Device to compute on.

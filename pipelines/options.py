@@ -43,7 +43,8 @@ class PictureOptions:
 
     Attributes:
         data: Folder with train/CLASS/IMAGE and val/CLASS/IMAGE, or with CLASS/IMAGE (then a part is held out), or with
-            train/*.tar and val/*.tar. Left out where train_shards says where the images are.
+            train/*.tar and val/*.tar, or what freqlearn pack wrote. Left out where train_shards says where the images
+            are.
         train_shards: Tar files of training images, as webdataset takes them: a path or URL with braces such as
             train-{0000..0146}.tar, or a command such as "pipe:curl -s URL".
         val_shards: The same for validation; without it there is none.
@@ -61,11 +62,11 @@ class PictureOptions:
             (sync_batch); by GroupNorm, LayerNorm over channels, or InstanceNorm, which do not care how many images are
             in a batch; or by a learned mixture (switchable).
         spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
-            Without one, statistics are measured on the training files first.
-        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small, rgb:
-            224).
-        resize_px: Short side that evaluation resizes to before the centre crop. By default 8/7 of size_px, or no resize
-            where augment is not standard.
+            Without one, a packed set's own is taken; of others, statistics are measured on the training files first.
+        size_px: Height and width of the picture that the network sees. By default a packed set's, or 448 (mobilenet_v2:
+            896; small, rgb: 224).
+        resize_px: Short side that evaluation resizes to before the centre crop. By default a packed set's, or 8/7 of
+            size_px, or no resize where augment is not standard.
         std_floor: Standardise no channel by a smaller standard deviation than this (dequantised units), so that
             channels that hardly vary are not blown up to unit variance.
         augment: Random crop and flip (standard), flip only, for files of exactly size_px (flip), or nothing (none).

@@ -18,7 +18,8 @@ class RankOptions(RunOptions):
         model: Network that the gate is trained in front of, or that loses channels.
         spec: InputSpec of all 192 channels: a JSON file of `freqlearn stats`. Without one, mean and std are measured on
             the training files first.
-        size_px: Height and width of the picture that the network sees. By default 448 (mobilenet_v2: 896; small: 224).
+        size_px: Height and width of the picture that the network sees. By default a packed set's, or 448 (mobilenet_v2:
+            896; small: 224).
         method: By how often a learned switch keeps the channel on (gate), by the channel's share of the variance
             (energy), or by how much a trained model loses without it (ablation).
         top: How many channels to select: outlined in the heatmap, listed at the end.

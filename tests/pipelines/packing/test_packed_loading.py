@@ -112,6 +112,15 @@ def test_presets_take_a_packed_set(packed: fl.PackedSet, files: Path):
     assert fl.presets.classification_train(packed)(picture).shape == (24, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [("imagenet-448", ValueError), ("nowhere/at-all", ValueError), (DCT_24, TypeError), (None, TypeError)],
+)
+def test_presets_say_what_they_take(given: object, error: type[Exception]):
+    with pytest.raises(error, match="expected an InputSpec, or a packed set or its folder, got"):
+        fl.presets.classification_train(given)  # type: ignore[arg-type]
+
+
 def test_webdataset_reads_its_shards(packed: fl.PackedSet, files: Path):
     urls = [str(path) for path in packed.shards("val")]
     samples = webdataset.WebDataset(urls, shardshuffle=False).to_tuple("jpg", "cls")
