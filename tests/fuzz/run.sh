@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds the fuzzers and runs them: of the decoders and execute(), on tests/assets and the files of seeds.py, and of the
-# writer, on pictures that it makes up:
+# writer and the encoder, on pictures that they make up:
 #   tests/fuzz/run.sh mutations|libfuzzer SECONDS [SEED]
-# mutations: any compiler; the same seed gives the same inputs. The writer has a third of the time, in C++ and, without
-# sanitizers, in Python. libfuzzer: the decoders alone; clang; learns from coverage, and keeps what it learnt in
+# mutations: any compiler; the same seed gives the same inputs. Writer and encoder have a third of the time, in C++ and,
+# without sanitizers, in Python. libfuzzer: the decoders alone; clang; learns from coverage, and keeps what it learnt in
 # build/native/corpus. What breaks something is kept in build/native/failures.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -23,9 +23,11 @@ case $kind in
 mutations)
     fuzz=$(tests/native/build.sh asan fuzz)
     writer=$(tests/native/build.sh asan writer_asan)
+    encoder=$(tests/native/build.sh asan encoder_asan)
     "$writer" --inputs 1000000 --seconds $((seconds / 6)) --seed "$seed"
-    OMP_NUM_THREADS=1 "$python" tests/fuzz/writing.py --inputs 1000000 --seconds $((seconds / 6)) --seed "$seed"
-    seconds=$((seconds - seconds / 6 - seconds / 6))
+    "$encoder" --inputs 1000000 --seconds $((seconds / 12)) --seed "$seed"
+    OMP_NUM_THREADS=1 "$python" tests/fuzz/writing.py --inputs 1000000 --seconds $((seconds / 12)) --seed "$seed"
+    seconds=$((seconds - seconds / 6 - 2 * (seconds / 12)))
     # shellcheck disable=SC2086
     "$fuzz" --seconds "$seconds" --seed "$seed" --failures $native/failures $files
     ;;

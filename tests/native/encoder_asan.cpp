@@ -1,37 +1,30 @@
-// The encoder under ASan and UBSan: random pixels in every layout, good and bad input. Nothing but
-// std::invalid_argument comes out; every instruction set gives the same; wanted coefficients are those of the whole, and
-// the others zero.
+// The encoder under ASan and UBSan: random pixels in every layout, good and bad input. std::invalid_argument comes out of
+// bad input and of nothing else; every instruction set gives the same; wanted coefficients are those of the whole, and
+// the others zero; all can be written.
 //
-//   encoder_asan [INPUTS] [SEED]
+//   encoder_asan [--inputs N] [--seconds S] [--seed S] [--only I]
+//
+// Input I of a seed is always the same: --only I repeats it.
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "cpu.hpp"
 #include "encoder.hpp"
+#include "picture.hpp"
+#include "random_inputs.hpp"
+#include "writer.hpp"
 
 namespace {
 
 using freqlearn::Plane;
+using random_inputs::broken;
+using random_inputs::Random;
 
 constexpr std::uint64_t kEveryPlace = ~std::uint64_t{0};
-
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
-  std::uint64_t bits() { return engine_(); }
-  // 0 to `limit` - 1.
-  std::size_t below(std::size_t limit) { return engine_() % limit; }
-  bool chance(std::size_t percent) { return below(100) < percent; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 struct Input {
   std::unique_ptr<std::uint8_t[]> memory;  // ends where ASan watches
@@ -64,7 +57,7 @@ void lay_out(Random& random, Input& input) {
   input.memory = std::make_unique<std::uint8_t[]>(bytes);
   const bool loud = random.chance(30);
   for (std::size_t i = 0; i < bytes; ++i) {
-    input.memory[i] = static_cast<std::uint8_t>(loud ? (random.chance(50) ? 255 : 0) : random.bits());
+    input.memory[i] = static_cast<std::uint8_t>(loud ? (random.chance(50) ? 255 : 0) : random.next());
   }
   pixels.data = input.memory.get() + offset;
 }
@@ -81,7 +74,7 @@ void make_components(Random& random, Input& input) {
     component.v = i == finest ? v[1] : v[random.below(2)];
     const std::size_t largest = random.chance(80) ? 255 : 65535;
     for (std::uint16_t& step : component.quant_table) step = static_cast<std::uint16_t>(1 + random.below(largest));
-    component.wanted = random.chance(30) ? kEveryPlace : random.bits() & random.bits();
+    component.wanted = random.chance(30) ? kEveryPlace : random.next() & random.next();
     if (random.chance(10)) component.wanted = 0;
     if (random.chance(40)) component.wanted &= kEveryPlace >> random.below(64);  // low v alone
   }
@@ -100,11 +93,6 @@ void spoil(Random& random, Input& input) {
   }
 }
 
-[[noreturn]] void broken(std::size_t index, const std::string& what) {
-  std::fprintf(stderr, "input %zu: %s\n", index, what.c_str());
-  std::abort();
-}
-
 bool is_part(const Plane& plane, const Plane& whole, std::uint64_t wanted) {
   for (std::size_t block = 0; block < plane.rows() * plane.cols(); ++block) {
     for (std::size_t place = 0; place < 64; ++place) {
@@ -115,44 +103,59 @@ bool is_part(const Plane& plane, const Plane& whole, std::uint64_t wanted) {
   return true;
 }
 
-void check(std::size_t index, const Input& input) {
+void write(const Input& input, const std::vector<Plane>& planes) {
+  std::vector<freqlearn::SourcePlane> sources;
+  for (std::size_t i = 0; i < planes.size(); ++i) {
+    const freqlearn::EncodedComponent& component = input.components[i];
+    sources.push_back({.blocks = planes[i].block(0),
+                       .rows = planes[i].rows(),
+                       .cols = planes[i].cols(),
+                       .h = component.h,
+                       .v = component.v,
+                       .quant_table = component.quant_table});
+  }
+  const freqlearn::WriteOptions options;
+  const char* colors = planes.size() == 1 ? "gray" : "YCbCr";
+  write_file(freqlearn::checked_picture(sources, input.pixels.width, input.pixels.height, colors, options), options);
+}
+
+void check(const Input& input) {
   std::vector<freqlearn::EncodedComponent> every = input.components;
   for (freqlearn::EncodedComponent& component : every) component.wanted = kEveryPlace;
   const std::vector<Plane> whole = encode_pixels(input.pixels, every, freqlearn::InstructionSet::baseline);
   for (const freqlearn::InstructionSet set : freqlearn::instruction_sets()) {
     const std::vector<Plane> planes = encode_pixels(input.pixels, input.components, set);
+    write(input, planes);
     for (std::size_t i = 0; i < planes.size(); ++i) {
       if (!is_part(planes[i], whole[i], input.components[i].wanted)) {
-        broken(index, std::string("other coefficients with ") + freqlearn::name(set));
+        broken(std::string("other coefficients with ") + freqlearn::name(set));
       }
     }
   }
 }
 
+// Whether the input was encoded.
+bool run(Random& random) {
+  Input input;
+  input.pixels.height = 1 + random.below(70);
+  input.pixels.width = 1 + random.below(random.chance(10) ? 700 : 90);
+  input.pixels.channels = random.chance(25) ? 1 : 3;
+  lay_out(random, input);
+  make_components(random, input);
+  if (random.chance(10)) spoil(random, input);
+  try {
+    check(input);
+  } catch (const std::invalid_argument& error) {
+    if (input.is_good) broken(std::string("good input is refused: ") + error.what());
+    return false;
+  }
+  if (!input.is_good) broken("bad input is taken");
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t inputs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 2000;
-  const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
-  std::size_t refused = 0;
-  for (std::size_t i = 0; i < inputs; ++i) {
-    Random random(seed << 40 ^ i);
-    Input input;
-    input.pixels.height = 1 + random.below(70);
-    input.pixels.width = 1 + random.below(random.chance(10) ? 700 : 90);
-    input.pixels.channels = random.chance(25) ? 1 : 3;
-    lay_out(random, input);
-    make_components(random, input);
-    if (random.chance(10)) spoil(random, input);
-    try {
-      check(i, input);
-      if (!input.is_good) broken(i, "bad input is taken");
-    } catch (const std::invalid_argument& error) {
-      if (input.is_good) broken(i, std::string("good input is refused: ") + error.what());
-      ++refused;
-    }
-  }
-  std::printf("%zu inputs, seed %llu: %zu encoded alike by %zu instruction sets, %zu refused\n", inputs,
-              static_cast<unsigned long long>(seed), inputs - refused, freqlearn::instruction_sets().size(), refused);
-  return refused > 0 && refused < inputs ? 0 : 1;
+  random_inputs::run_inputs(argc, argv, "encoder", "encoded alike by all instruction sets and written", "refused", run);
+  return 0;
 }

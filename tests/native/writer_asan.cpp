@@ -3,54 +3,31 @@
 //
 //   writer_asan [--inputs N] [--seconds S] [--seed S] [--only I]
 //
-// Until the number or the time is reached. Input I of a seed is always the same: --only I repeats it.
+// Input I of a seed is always the same: --only I repeats it.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <memory>
-#include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "decoder.hpp"
-#include "error.hpp"
 #include "metadata_segments.hpp"
 #include "picture.hpp"
+#include "random_inputs.hpp"
 #include "writer.hpp"
-
-// Where the program is built with a sanitizer.
-extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
 
 using freqlearn::Coefficient;
+using random_inputs::broken;
+using random_inputs::Random;
 
 constexpr std::uint64_t kMaxPixels = 1 << 26;
 constexpr std::size_t kMost = 65535;  // of sizes, quantisation steps and restart intervals
 constexpr int kLargestAc = 1023, kLargestDc = 1023;  // DC: so that no difference is beyond 2047
-
-class Random {
- public:
-  Random(std::uint64_t seed, std::uint64_t index) {
-    std::seed_seq words{seed, seed >> 32, index, index >> 32};
-    engine_.seed(words);
-  }
-  // 0 to `limit` - 1.
-  std::size_t below(std::size_t limit) { return engine_() % limit; }
-  bool chance(std::size_t percent) { return below(100) < percent; }
-  template <class T>
-  T pick(std::initializer_list<T> choices) {
-    return *(choices.begin() + below(choices.size()));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 // Owns what a picture's planes point to; each array ends where ASan watches.
 struct Input {
@@ -209,21 +186,6 @@ Expected expected_of(const Input& input) {
   return expected;
 }
 
-// For what the sanitizers call when the process dies, which takes no argument.
-std::uint64_t g_seed = 0, g_index = 0;  // NOLINT
-
-void say_input() {
-  std::fprintf(stderr, "writer_asan: broken by input %llu; repeat it with --seed %llu --only %llu\n",
-               static_cast<unsigned long long>(g_index), static_cast<unsigned long long>(g_seed),
-               static_cast<unsigned long long>(g_index));
-}
-
-[[noreturn]] void broken(const std::string& what) {
-  std::fprintf(stderr, "the writer: %s\n", what.c_str());
-  say_input();
-  std::abort();
-}
-
 void check_header(const Input& input, const freqlearn::Info& info) {
   if (!info.warnings.empty()) broken("its reader warns: " + info.warnings.front());
   if (info.color_space != input.color_space) broken("other colours: " + info.color_space);
@@ -255,16 +217,12 @@ void check_decoded(const Input& input, const freqlearn::Decoded& decoded) {
 }
 
 void check_file(const Input& input, const std::vector<std::uint8_t>& file) {
+  for (const bool reference : {false, true}) {
+    check_decoded(input, freqlearn::decode(file, true, kMaxPixels, {.reference = reference}));
+  }
   Input found;
-  try {
-    for (const bool reference : {false, true}) {
-      check_decoded(input, freqlearn::decode(file, true, kMaxPixels, {.reference = reference}));
-    }
-    for (const freqlearn::Segment& segment : freqlearn::metadata_segments(file)) {
-      add_segment(found, segment.code, {segment.payload.begin(), segment.payload.end()});
-    }
-  } catch (const freqlearn::JpegError& error) {
-    broken(std::string("its reader refuses the file: ") + error.what());
+  for (const freqlearn::Segment& segment : freqlearn::metadata_segments(file)) {
+    add_segment(found, segment.code, {segment.payload.begin(), segment.payload.end()});
   }
   if (found.segments != input.segments) broken("other marker segments");
 }
@@ -287,41 +245,10 @@ bool run(const Input& input) {
   return true;
 }
 
-struct Options {
-  std::uint64_t inputs = 5000, seconds = std::numeric_limits<std::uint32_t>::max(), seed = 0;
-  std::optional<std::uint64_t> only;
-};
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    const std::uint64_t value = std::stoull(argv[i + 1]);
-    if (name == "--inputs") options.inputs = value;
-    if (name == "--seconds") options.seconds = value;
-    if (name == "--seed") options.seed = value;
-    if (name == "--only") options.only = value;
-  }
-  return options;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  if (&__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(say_input);
-  using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now(), end = begin + std::chrono::seconds(options.seconds);
-  std::uint64_t written = 0, refused = 0;
-  g_seed = options.seed;
-  const std::uint64_t first = options.only.value_or(0), last = options.only ? first + 1 : options.inputs;
-  for (g_index = first; g_index < last && Clock::now() < end; ++g_index) {
-    Random random(options.seed, g_index);
-    ++(run(make_input(random)) ? written : refused);
-  }
-  std::printf("writer: %llu inputs, seed %llu, %.0f s: %llu files written and read back equal, %llu refused\n",
-              static_cast<unsigned long long>(written + refused), static_cast<unsigned long long>(options.seed),
-              std::chrono::duration<double>(Clock::now() - begin).count(), static_cast<unsigned long long>(written),
-              static_cast<unsigned long long>(refused));
+  random_inputs::run_inputs(argc, argv, "writer", "files written and read back equal", "refused",
+                            [](random_inputs::Random& random) { return run(make_input(random)); });
   return 0;
 }
