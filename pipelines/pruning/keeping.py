@@ -54,20 +54,21 @@ def _visible(options: PruneOptions, name: str) -> Keeping:
     spec = _spec(name)
     if spec.kind != "dct":
         raise ValueError(f"{name}: expected a spec of frequency channels, got one of pixels, which weighs everything")
-    tolerance, whole_picture, upright = options.tolerance, options.whole_picture, options.exif_orientation
-    blocks = " (outside the centre crop too)" if whole_picture else ""
+    seen: dict[str, Any] = {
+        "tolerance": options.tolerance,
+        "negligible": options.negligible,
+        "whole_picture": options.whole_picture,
+        "exif_orientation": options.exif_orientation,
+    }
+    blocks = " (outside the centre crop too)" if options.whole_picture else ""
     return Keeping(
-        lambda img: img.keep_visible(spec, tolerance=tolerance, whole_picture=whole_picture, exif_orientation=upright),
+        lambda img: img.keep_visible(spec, **seen),
         ("gray", "YCbCr", "RGB"),
         # What the centre crop cuts off is gone altogether: with it every picture would have some 15 dB.
-        "all" if whole_picture else "left",
-        f"Kept of each file: what evaluation weighs{blocks}, tolerance {tolerance:g}, of {spec}",
-        {
-            "for": spec.to_dict(),
-            "tolerance": tolerance,
-            "whole_picture": whole_picture,
-            "exif_orientation": upright,
-        },
+        "all" if options.whole_picture else "left",
+        f"Kept of each file: what evaluation weighs{blocks}, tolerance {options.tolerance:g}, negligible "
+        f"{options.negligible:g}, of {spec}",
+        {"for": spec.to_dict(), **seen},
     )
 
 

@@ -22,7 +22,10 @@ class PruneOptions:
             checkpoint of `freqlearn train`. In each file every coefficient stays that the model's evaluation (resize
             and centre crop, at that file's size) weighs; the rest goes.
         tolerance: With for: let also those frequencies go that would change no value of the model's input, in
-            dequantised units, by as much as this, were they one quantisation step off in every block.
+            dequantised units, by as much as this, were they one quantisation step off in every block. Stay well below
+            1: of files of fine steps (high quality) strong frequencies go too.
+        negligible: With for: let also those coefficients go, block by block, that alone would change no value of the
+            model's input by as much as this, in dequantised units. Saves more for the same error: try 1 to 4.
         whole_picture: With for: leave blocks outside the centre crop as they are in the frequencies that are kept.
         exif_orientation: With for: the model's pictures are turned upright first, as their EXIF orientation says.
         channels: Instead of for: keep these of each file's own channels literally. 24, 32, 48 or 64 (DCTNet's sets), a
@@ -44,6 +47,7 @@ class PruneOptions:
     output: Path | None = None
     for_: str | None = None
     tolerance: float = 0.0
+    negligible: float = 0.0
     whole_picture: bool = False
     exif_orientation: bool = False
     channels: str | int | None = None
@@ -63,12 +67,16 @@ class PruneOptions:
         if (self.for_ is None) == (self.channels is None):
             got = "neither" if self.for_ is None else "both"
             raise ValueError(f"expected either for (a model's spec) or channels (the file's own), got {got}")
-        if self.for_ is None and (self.tolerance or self.whole_picture or self.exif_orientation):
-            raise ValueError("tolerance, whole_picture and exif_orientation are about a model: they go with for")
+        if self.for_ is None and (self.tolerance or self.negligible or self.whole_picture or self.exif_orientation):
+            raise ValueError(
+                "tolerance, negligible, whole_picture and exif_orientation are about a model: they go with for"
+            )
         if self.for_ is not None and self.top is not None:
             raise ValueError("top needs channels: the importance file whose first channels to keep; for takes a spec")
         if not 0 <= self.tolerance < float("inf"):
             raise ValueError(f"tolerance must be a number of at least 0, got {self.tolerance}")
+        if not 0 <= self.negligible < float("inf"):
+            raise ValueError(f"negligible must be a number of at least 0, got {self.negligible}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be at least 1, got {self.threads}")
         if self.output is None and not self.in_place:
