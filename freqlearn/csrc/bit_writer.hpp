@@ -26,6 +26,7 @@ class BitWriter {
   void flush() {
     if (const unsigned spare = (8 - used_ % 8) % 8; spare > 0) put((1u << spare) - 1, spare);
     spill();
+    drain();
   }
 
   // `index` counts from 0; markers count modulo 8.
@@ -36,21 +37,41 @@ class BitWriter {
   }
 
  private:
+  // Whole bytes leave the window.
   void spill() {
-    std::array<std::uint8_t, 16> spilled;
-    std::size_t count = 0;
-    while (used_ >= 8) {
-      used_ -= 8;
-      const auto byte = static_cast<std::uint8_t>(window_ >> used_);
-      spilled[count++] = byte;
-      if (byte == 0xFF) spilled[count++] = 0;
+    if (count_ + kMostSpilled > pending_.size()) drain();
+    const std::uint64_t top = used_ == 0 ? 0 : window_ << (64 - used_);
+    const unsigned whole = used_ / 8;
+    used_ %= 8;
+    if (has_byte_of_ones(top)) {
+      for (unsigned i = 0; i < whole; ++i) {
+        const auto byte = static_cast<std::uint8_t>(top >> (56 - 8 * i));
+        pending_[count_++] = byte;
+        if (byte == 0xFF) pending_[count_++] = 0;
+      }
+    } else {
+      for (unsigned i = 0; i < 8; ++i) pending_[count_ + i] = static_cast<std::uint8_t>(top >> (56 - 8 * i));
+      count_ += whole;
     }
-    bytes_.insert(bytes_.end(), spilled.begin(), spilled.begin() + static_cast<std::ptrdiff_t>(count));
   }
+
+  // https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord, of the complement.
+  static bool has_byte_of_ones(std::uint64_t word) {
+    return ((~word - 0x0101010101010101) & word & 0x8080808080808080) != 0;
+  }
+
+  void drain() {
+    bytes_.insert(bytes_.end(), pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count_));
+    count_ = 0;
+  }
+
+  static constexpr std::size_t kMostSpilled = 16;
 
   std::vector<std::uint8_t>& bytes_;
   std::uint64_t window_ = 0;  // the low `used_` bits wait to be written
   unsigned used_ = 0;
+  std::size_t count_ = 0;                     // of `pending_`, which wait too: one after another would take longer
+  std::array<std::uint8_t, 1024> pending_;
 };
 
 }  // namespace freqlearn
