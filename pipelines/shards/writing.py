@@ -68,8 +68,9 @@ class ShardWriter:
         """
         self._counted = file if isinstance(file, CountedFile) else CountedFile(file)
         self._compressor = _compressor(self._counted, compression)
+        file_of_tar: Any = self._compressor or self._counted
         self._tar = tarfile.TarFile(
-            fileobj=self._compressor or self._counted,
+            fileobj=file_of_tar,
             mode="w",
             format=tarfile.PAX_FORMAT,
             encoding="utf-8",

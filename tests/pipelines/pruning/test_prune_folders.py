@@ -12,8 +12,11 @@ from PIL import Image
 import freqlearn as fl
 from freqlearn import ChannelSet, InputSpec
 from freqlearn.fidelity import luma_psnr
+from freqlearn.pipelines.checkpoint import read_header
 from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.importance import Importance
+
+pytestmark = pytest.mark.usefixtures("fresh_logging")
 
 DCT_24 = ChannelSet.square(24)
 SPEC = InputSpec.unstandardised(DCT_24, 32, 40)
@@ -238,3 +241,10 @@ def test_photos_of_all_samplings(photos, tmp_path, prune):
     for path in source.iterdir():
         assert torch.equal(evaluate(path), evaluate(tmp_path / "out" / path.name))
     assert report.total.bytes_before > 2 * report.total.bytes_after
+
+
+def test_for_a_checkpoint_is_for_its_spec(source, tmp_path, prune, trained):
+    report = prune(source / "photos", tmp_path / "out", for_=str(trained.checkpoint))
+    assert report.options["for"] == read_header(trained.checkpoint).spec.to_dict()
+    with pytest.raises(ValueError, match=r"misnamed\.png: .*32"):  # 24 px, and evaluation does not resize
+        prune(source, tmp_path / "all", for_=str(trained.checkpoint))

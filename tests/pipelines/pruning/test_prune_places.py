@@ -10,6 +10,8 @@ import freqlearn as fl
 from freqlearn.pipelines.cli import main
 from freqlearn.pipelines.shards.writing import CountedFile
 
+pytestmark = pytest.mark.usefixtures("fresh_logging")
+
 
 @pytest.fixture
 def copy(source, tmp_path):
