@@ -2,8 +2,9 @@
 
     python -m benchmarks.encoding [FOLDER] [--images 40] [--quality 75] [--rounds 5]
 
-Pixels to coefficients, and with `write_jpeg` to files, 4:2:0, one thread; the others' time is that of whole files. Each
-encoder's best round counts. FOLDER is $FREQLEARN_DATA/imagenet-sample by default.
+Pixels to coefficients, and with `write_jpeg` to files, 4:2:0; the others' time is that of whole files. Processor time,
+one thread; each encoder's best round counts, and rounds take turns. simplejpeg is one of freqlearn's extras `bench`.
+FOLDER is $FREQLEARN_DATA/imagenet-sample by default.
 """
 
 import argparse
@@ -59,15 +60,16 @@ def measure(pictures: list[NDArray[np.uint8]], quality: int, rounds: int) -> lis
     sizes = dict.fromkeys(found, 0)
     for _ in range(rounds):
         for name, encoder in found.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             sizes[name] = sum(map(encoder, pictures))
-            seconds[name] = min(seconds[name], time.perf_counter() - begin)
+            seconds[name] = min(seconds[name], time.process_time() - begin)
     count = len(pictures)
     return [
         {
             "encoder": name,
-            "ms a picture": f"{1000 * seconds[name] / count:.2f}",
+            "ms a picture": f"{1000 * seconds[name] / count:.3f}",
             "of Pillow's": f"{seconds[name] / seconds['Pillow']:.2f}",
+            "of simplejpeg's": f"{seconds[name] / seconds['simplejpeg']:.2f}" if "simplejpeg" in seconds else "",
             "kB a file": f"{sizes[name] / count / 1000:.1f}" if sizes[name] else "",
         }
         for name in found

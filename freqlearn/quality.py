@@ -41,6 +41,11 @@ def quality_tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]
     """
     if not 1 <= quality <= 100:
         raise ValueError(f"expected quality in 1..100, got {quality}")
+    return _tables(quality)
+
+
+@cache
+def _tables(quality: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     luminance, chrominance = (_scaled(base, quality).astype(np.uint16) for base in (LUMINANCE, CHROMINANCE))
     luminance.flags.writeable = chrominance.flags.writeable = False
     return luminance, chrominance
