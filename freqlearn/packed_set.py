@@ -61,6 +61,11 @@ class PackedSet:
                 f"spec: expected the short side of the packed pictures, {self.packing.short_side_px} px, as resize_px, "
                 f"got {self.spec.resize_px}"
             )
+        if (self.packing.short_side_px - self.spec.size_px) % 16:
+            raise ValueError(
+                "spec: expected as size_px the resize_px less a multiple of 16, for the crop to begin on a block, "
+                f"got {self.spec.size_px} of {self.spec.resize_px}"
+            )
         if not self.splits:
             raise ValueError("splits: expected at least one, got none")
         for name, split in self.splits.items():

@@ -87,6 +87,7 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
         r'spec: expected one of the kind "dct", got "rgb"',
     ),
     "a spec of another size": (at("spec", "resize_px", value=480), r"spec: .* packed pictures, 512 px, .* got 480"),
+    "a crop between blocks": (at("spec", "size_px", value=440), r"spec: .* to begin on a block, got 440 of 512"),
     "a spec of other channels": (
         at("packing", "channels", "indices", value=[0, 1]),
         r"spec: expected channels that the files carry, got Y\(0,2\), .* too",
