@@ -16,6 +16,7 @@ from freqlearn.spec import InputSpec
 
 # What float32 may add to half a quantisation step, in dequantised units: sums of some dozen values of up to 1024.
 _FLOAT32 = 5e-3
+_LONGEST_PX = 65535
 
 
 class PictureChecks:
@@ -40,7 +41,8 @@ class PictureChecks:
     def faults(self, jpeg: bytes) -> list[str]:
         """What is wrong with a picture's file."""
         try:
-            img = read_dct(jpeg, decoder="native")
+            # A set may come from anywhere: no picture of another size is worth the memory.
+            img = read_dct(jpeg, decoder="native", max_pixels=self._short_side_px * _LONGEST_PX)
             complaints = img.warnings  # decodes it
         except (ValueError, OSError) as error:
             return [f"expected a JPEG file that can be decoded: {reason(error)}"]

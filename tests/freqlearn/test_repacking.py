@@ -107,6 +107,20 @@ def test_exif_orientation_stays(make_jpeg, orientation, height, width):
     packed = assert_seen_alike(photo, Repacking(RESIZED, SIZE))
     assert packed.orientation == orientation
     assert (packed.size_px[0] > packed.size_px[1]) is (height > width)
+    if height == 161:  # an even margin, which mirroring does not change
+        symmetric = [np.full((8, 8), 8)] * 3  # as transposed pictures have them
+        assert_seen_alike(photo, Repacking(RESIZED, SIZE, quant_tables=symmetric), exif_orientation=True)
+
+
+def test_photos(photos):
+    repacking = Repacking(512, 448, channels=DCT_24, quality=75)
+    files = [
+        *sorted((photos / "imagenet-sample").rglob("*.JPEG"))[::80],
+        *sorted((photos / "flowers").rglob("*.jpg"))[::500],
+    ]
+    assert len(files) > 5
+    for file in files:
+        assert min(assert_seen_alike(file.read_bytes(), repacking).size_px) == 512
 
 
 def test_photos_turned_upright_first(make_jpeg):
