@@ -10,7 +10,7 @@ namespace fuzz {
 
 using File = std::vector<std::uint8_t>;
 
-// SplitMix64 (Steele, Lea, Flood 2014): any state is a good one, so state = (seed, mutation) gives each its own numbers.
+// SplitMix64 (Steele, Lea, Flood 2014): any state is a good one, so (seed, mutation) gives each its own numbers.
 class Random {
  public:
   explicit Random(std::uint64_t state) : state_(state) {}

@@ -1,6 +1,6 @@
-// The encoder under ASan and UBSan: random pixels in every layout, good and bad input. std::invalid_argument comes out of
-// bad input and of nothing else; every instruction set gives the same; wanted coefficients are those of the whole, and
-// the others zero; all can be written.
+// The encoder under ASan and UBSan: random pixels in every layout, good and bad input. Bad input and nothing else makes
+// it throw, std::invalid_argument; every instruction set gives the same; wanted coefficients are those of the whole
+// and the others zero; all can be written.
 //
 //   encoder_asan [--inputs N] [--seconds S] [--seed S] [--only I]
 //

@@ -3,7 +3,7 @@
 //
 //   one_tensor FILE OUTPUT TOP LEFT HEIGHT WIDTH SIZE
 //
-// cuts a box out, resizes it to SIZE x SIZE px, mirrors it and writes all 192 channels as (192, SIZE/8, SIZE/8) float32.
+// cuts a box out, resizes it to SIZE x SIZE px, mirrors it and writes 192 channels as (192, SIZE/8, SIZE/8) float32.
 // Prints the names of the instruction sets, in the order of the file.
 #include <cstdio>
 #include <exception>
