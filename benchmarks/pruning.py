@@ -75,11 +75,11 @@ def measured(originals: Path, options: Mapping[str, Any], output: Path) -> tuple
     errors, refused = judged(originals, files, output)
     row = {
         "files": total.pruned,
-        "kept as they were": total.kept,
         "kB a file": f"{total.bytes_after / total.pruned / 1000:.1f}",
         "times smaller": f"{total.bytes_before / total.bytes_after:.2f}",
         "grew": total.grew,
-        "PSNR of Y, dB": "-" if total.psnr_mean_db is None else f"{total.psnr_mean_db:.1f}",
+        "Y as it was": total.same_luma,
+        "PSNR of other Y, dB": "-" if total.psnr_mean_db is None else f"{total.psnr_mean_db:.1f}",
         "lowest": "-" if total.psnr_mean_db is None else f"{total.psnr_lowest_db:.1f}",
         **errors.columns(list(SPEC.channels or ())),
         "opened by Pillow": f"{len(files) - len(refused)} of {len(files)}",

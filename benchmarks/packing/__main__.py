@@ -53,7 +53,11 @@ def crop_rows(photos: Sequence[bytes], spec: fl.InputSpec) -> list[Row]:
     packings = {
         f"{name} channels, unrounded": Repacking(*sizes, channels=channels, quant_tables=errors.UNROUNDED)
         for name, channels in errors.CARRIED.items()
-    } | {f"192 channels, quality {quality}": Repacking(*sizes, quality=quality) for quality in speed.QUALITIES}
+    } | {
+        f"{name} channels, quality {quality}": Repacking(*sizes, channels=errors.CARRIED[name], quality=quality)
+        for name in ("64", "192")
+        for quality in speed.QUALITIES
+    }
     return [
         {"packed with": name, "area of the crops": f"{low:.0%} to {high:.0%}", **each.columns(list(CHANNELS))}
         for low, high in SCALES
