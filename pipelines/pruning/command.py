@@ -9,7 +9,7 @@ def prune(options: PruneOptions) -> None:
 
     Give --for to keep what a model's evaluation weighs in each file, or --channels to keep some of each file's own
     channels. Nothing is decoded to pixels: coefficients that stay are exact, those that go are zero, and Huffman tables
-    are made anew. There is no way back from the result.
+    are made anew. What follows the picture in its file (further pictures, a film) goes too. There is no way back.
 
     --channels is literal, and loses more than the numbers say: a file's channels are not the model's where a resize
     lies between them. A model that resizes photos makes each of its channels of several of the file's, higher ones too:

@@ -15,7 +15,7 @@ Kind = Literal["picture", "shard", "other"]
 _LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of freqlearn.atomic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A file of the source.
 

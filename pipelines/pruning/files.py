@@ -39,7 +39,9 @@ class Job:
 
     def done(self, entry: Entry) -> Outcome | None:
         """What came of an entry in an earlier run that was stopped."""
-        return None if self.log is None else self.log.outcome(entry.name, self.places.target(entry))
+        outcome = None if self.log is None else self.log.outcome(entry.name, self.places.target(entry))
+        # What was to be skipped then may be an error now.
+        return outcome if outcome is None or self.skips or not outcome.skipped else None
 
     def note(self, entry: Entry, outcome: Outcome) -> Outcome:
         """Note an entry that has no new file."""

@@ -43,11 +43,6 @@ class DoneLog:
         if _BEGUN not in self._done:
             self._file.append(_BEGUN, "begun")
 
-    @property
-    def done(self) -> int:
-        """How many entries were done before this run went on."""
-        return max(0, len(self._done) - 1)
-
     def outcome(self, name: str, target: Path) -> Outcome | None:
         """What came of an entry, if it was done and its file is still what was written then."""
         value: Any = json.loads(self._done.pop(name, "null"))

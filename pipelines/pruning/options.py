@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from freqlearn.pipelines.options import OnBadImage
 
@@ -73,6 +73,8 @@ class PruneOptions:
             )
         if self.for_ is not None and self.top is not None:
             raise ValueError("top needs channels: the importance file whose first channels to keep; for takes a spec")
+        if self.metadata not in get_args(MetadataChoice):
+            raise ValueError(f"metadata must be one of {', '.join(get_args(MetadataChoice))}, got {self.metadata!r}")
         if not 0 <= self.tolerance < float("inf"):
             raise ValueError(f"tolerance must be a number of at least 0, got {self.tolerance}")
         if not 0 <= self.negligible < float("inf"):

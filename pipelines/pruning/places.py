@@ -57,6 +57,8 @@ def find_places(options: PruneOptions) -> Places:
         raise ValueError(f"expected where to write to: freqlearn prune {source} OUT; or in_place")
     single = source.is_file() and not (is_shard(options.source) and not is_shard(str(output)))
     report = options.report or (output.with_name(f"{output.name}.json") if single else output / REPORT)
+    if options.report is not None and not report.parent.is_dir() and (single or report.parent != output):
+        raise ValueError(f"{report}: expected an existing folder, but {report.parent} is none; create it")
     own = (report, partial_path(report), report.parent / BAD_IMAGES)
     if not options.in_place:
         _check_apart(source, output, single)

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -14,7 +14,6 @@ from freqlearn.pipelines.bad_images import list_bad_images, skipped_line
 from freqlearn.pipelines.data import pointing_to_skip
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.pruning.companions import correct_sizes
-from freqlearn.pipelines.pruning.entries import Entry
 from freqlearn.pipelines.pruning.files import Job, prune_file
 from freqlearn.pipelines.pruning.keeping import keeping
 from freqlearn.pipelines.pruning.log import DoneLog
@@ -91,46 +90,48 @@ def _begun_log(places: Places, facts: str) -> DoneLog:
                 "remove it or write elsewhere"
             )
         places.root.mkdir(parents=True, exist_ok=True)
-    if not places.report.parent.is_dir():
-        raise ValueError(f"{places.report}: expected an existing folder, but {places.report.parent} is none; create it")
     return DoneLog(places.report, run)
 
 
 def _pruned(job: Job, options: PruneOptions) -> Outcome:
     """Prune all entries; what came of them together, in their order."""
     entries = job.places.entries
+    shards = sum(entry.kind == "shard" for entry in entries)
     together = Outcome()
     done = 0
     threads = options.threads or available_cores()
+    total = None if shards else len(entries)  # how much is in shards shows when they are read
     try:
         with (
             _pool(threads) as pool,
-            progress_bar("pruning", "files", total=len(entries), shown=options.progress) as advance,
+            progress_bar("pruning", "samples" if shards else "files", total=total, shown=options.progress) as advance,
         ):
-            for outcome in _outcomes(job, entries, pool, threads * _QUEUED_PER_THREAD):
+            for outcome in _outcomes(job, pool, threads * _QUEUED_PER_THREAD, advance):
                 together.add(outcome)
                 done += 1
-                advance()
     except KeyboardInterrupt:
         kept = "" if job.log is None else "; the same command goes on from there"
         raise KeyboardInterrupt(f"interrupted after {done} of {len(entries)} files{kept}") from None
     return together
 
 
-def _outcomes(job: Job, entries: Iterable[Entry], pool: Executor, queued: int) -> Iterator[Outcome]:
+def _outcomes(job: Job, pool: Executor, queued: int, advance: Callable[[], object]) -> Iterator[Outcome]:
     """What comes of the entries, in order: files side by side, of a shard its samples. Memory stays bounded."""
     waiting: deque[Future[Outcome]] = deque()
-    for entry in entries:
-        if entry.kind == "shard":
-            while waiting:
-                yield waiting.popleft().result()
-            yield prune_shard(job, entry, pool, queued)
-            continue
-        waiting.append(pool.submit(prune_file, job, entry))
-        if len(waiting) >= queued:
+
+    def come(*, leave: int) -> Iterator[Outcome]:
+        while len(waiting) > leave:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+            advance()
+
+    for entry in job.places.entries:
+        if entry.kind == "shard":
+            yield from come(leave=0)
+            yield prune_shard(job, entry, pool, queued, advance)
+        else:
+            waiting.append(pool.submit(prune_file, job, entry))
+            yield from come(leave=queued - 1)
+    yield from come(leave=0)
 
 
 @contextmanager

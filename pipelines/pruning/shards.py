@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import IO, NamedTuple
 
@@ -32,7 +32,7 @@ class PrunedSample(NamedTuple):
     counts: bool
 
 
-def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int) -> Outcome:
+def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int, advance: Callable[[], object]) -> Outcome:
     """Prune the pictures of a shard and copy its other members, in their order.
 
     Args:
@@ -40,6 +40,7 @@ def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int) -> Outcome:
         entry: The shard.
         pool: Prunes samples.
         queued: How many samples may wait there.
+        advance: Called after each sample.
 
     Raises:
         OSError: If the new shard cannot be written.
@@ -52,7 +53,7 @@ def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int) -> Outcome:
 
     def content(file: IO[bytes]) -> Outcome:
         with ShardWriter(file, compression=_COMPRESSIONS.get(job.places.target(entry).suffix, "")) as writer:
-            return _Shard(job, entry, pool, queued, writer).written()
+            return _Shard(job, entry, pool, queued, writer, advance).written()
 
     return job.write(entry, content)
 
@@ -60,8 +61,17 @@ def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int) -> Outcome:
 class _Shard:
     """A shard that is being written."""
 
-    def __init__(self, job: Job, entry: Entry, pool: Executor, queued: int, writer: ShardWriter) -> None:
-        self.job, self.entry, self.pool, self.queued, self.writer = job, entry, pool, queued, writer
+    def __init__(
+        self,
+        job: Job,
+        entry: Entry,
+        pool: Executor,
+        queued: int,
+        writer: ShardWriter,
+        advance: Callable[[], object],
+    ) -> None:
+        self.job, self.entry, self.pool, self.queued = job, entry, pool, queued
+        self.writer, self.advance = writer, advance
         self.outcome = Outcome()
         self.samples = 0
         self.waiting: deque[Future[PrunedSample]] = deque()
@@ -90,6 +100,7 @@ class _Shard:
                 self.writer.add(name, content)
             self.samples += sample.counts
             self.outcome.add(sample.outcome)
+            self.advance()
 
     def _copy(self, member: LargeMember) -> None:
         with naming_shard(self.entry.path, f"in member {member.name}"):

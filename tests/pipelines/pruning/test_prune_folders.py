@@ -212,6 +212,7 @@ def test_the_help_says_what_the_literal_form_loses(capsys):
         ({"tolerance": 1.0}, "go with for"),
         ({"for_": "x", "channels": None, "tolerance": -1.0}, "tolerance must be a number of at least 0"),
         ({"for_": "x", "channels": None, "top": 3}, "top needs channels"),
+        ({"metadata": "some"}, "metadata must be one of orientation, keep, none"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"output": None}, "expected where to write to"),
     ],

@@ -96,6 +96,8 @@ def test_a_file_goes_to_a_file(source, tmp_path, prune):
     ):
         with pytest.raises(ValueError, match=message):
             prune(picture, output)
+    with pytest.raises(ValueError, match="none is none"):
+        prune(picture, tmp_path / "b.jpg", report=tmp_path / "none/r.json")
     assert os.listdir(tmp_path) == []
     report = prune(picture, tmp_path / "b.jpg", report=tmp_path / "r.json")
     assert sorted(os.listdir(tmp_path)) == ["b.jpg", "r.json"]

@@ -149,6 +149,15 @@ def test_changed_files_are_another_run(mixed, tmp_path, prune):
         prune(source, tmp_path / "out")
 
 
+def test_what_was_skipped_may_be_an_error_now(mixed, tmp_path, prune):
+    source = shutil.copytree(mixed, tmp_path / "in")
+    (source / "a.jpg").write_bytes(b"")  # the first file
+    assert stopped([str(source), str(tmp_path / "out"), "--on-bad-image", "skip"], "named", 6) == -signal.SIGKILL
+    with pytest.raises(ValueError, match=r"a\.jpg: "):
+        prune(source, tmp_path / "out")
+    assert prune(source, tmp_path / "out", on_bad_image="skip").total.skipped == 1
+
+
 def test_a_half_written_line_is_passed_over(mixed, whole, tmp_path, prune, contents):
     output = tmp_path / "out"
     stopped([str(mixed), str(output)], "named", 8)
