@@ -57,7 +57,7 @@ def reduced(
         JpegError: If the file turns out to be damaged.
     """
     decoded = coefficients.decoded()
-    least = smallest or [None] * len(ranges)
+    least: Sequence[NDArray[np.float64] | None] = smallest or [None] * len(ranges)
     planes = (_reduced(*of_plane) for of_plane in zip(decoded.planes, ranges, least, strict=True))
     return Coefficients(
         coefficients.layout,
