@@ -162,7 +162,7 @@ class DCTImage:
 
     @property
     def original_jpeg(self) -> bytes | None:
-        """The bytes of the JPEG file that the picture comes from, also after `keep`, `keep_visible`; None if there is none.
+        """The bytes of the JPEG file that the picture comes from, also if less is kept of it; None if there is none.
 
         Its metadata are the picture's; its coefficients may be others.
         """
