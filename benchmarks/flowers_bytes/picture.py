@@ -25,18 +25,21 @@ _LOOKS = {
 }
 """Marker, colour and words of each way to fewer bytes."""
 
+_SPAN = 10.0
+"""Points that a panel shows: less would make much of what seeds differ by."""
+
 
 def draw(found: Mapping[Group, Sequence[Row]], path: Path) -> Path:
     """Write one panel for each group of models: filled, trained on the originals; hollow, on the files themselves."""
     shown = {group: rows for group, rows in found.items() if rows}
-    picture = Figure(figsize=(11, 4.8), layout="constrained")
+    picture = Figure(figsize=(11, 5.4), layout="constrained")
     FigureCanvasAgg(picture)  # no pyplot: it keeps global state and looks for a display
     panels: NDArray[np.object_] = picture.subplots(1, len(shown), squeeze=False)[0]
     for axes, (group, rows) in zip(panels, shown.items(), strict=True):
         _panel(axes, rows)
         axes.set_title(f"ResNet-18 on DCT-24, {SIZES_PX[group]} px")
     panels[0].set_ylabel("accuracy on validation photos, %")
-    panels[0].legend(handles=_legend(), loc="lower right", fontsize=8)
+    picture.legend(handles=_legend(), loc="outside lower center", ncols=4, fontsize=9)
     save_picture(picture, path)
     return path
 
@@ -52,6 +55,7 @@ def _panel(axes: Axes, rows: Sequence[Row]) -> None:
         _point(axes, row.copy, row.bytes_per_image, row.accuracies, filled=True)
         if row.own_accuracies is not None and row.copy.kind != "original":
             _point(axes, row.copy, row.bytes_per_image, row.own_accuracies, filled=False)
+    axes.set_ylim(mean - _SPAN / 2, mean + _SPAN / 2)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g} kB"))
@@ -75,8 +79,14 @@ def _point(axes: Axes, copy: Copy, size: float, accuracies: NDArray[np.float64],
         capsize=2,
     )
     if filled:
+        below = copy.kind == "packed" and copy.channels == 24  # their neighbours' words are above
         axes.annotate(
-            _short(copy), (size, accuracies.mean()), xytext=(5, 5), textcoords="offset points", fontsize=8, color=color
+            _short(copy),
+            (size, accuracies.mean()),
+            xytext=(4, -13 if below else 5),
+            textcoords="offset points",
+            fontsize=8,
+            color=color,
         )
 
 

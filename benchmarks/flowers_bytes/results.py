@@ -13,7 +13,7 @@ from benchmarks.flowers.results import interval, mean_and_spread
 from benchmarks.flowers.running import Experiment
 from benchmarks.flowers.variants import SIZES_PX
 from benchmarks.flowers_bytes.copies import Copy, Group, copies
-from benchmarks.flowers_bytes.running import correct, is_trained
+from benchmarks.flowers_bytes.running import channel_error, correct, is_trained
 from freqlearn.pipelines.folders import read_class_folder
 
 GROUPS: tuple[Group, ...] = ("small", "main")
@@ -26,6 +26,7 @@ class Row:
     Attributes:
         copy: The copy.
         bytes_per_image: Mean over its photos.
+        channel_error: Of the model's channels in its validation photos; see `channel_error`.
         originals: (seeds, photos) 0 or 1: the models of the originals, evaluated on the copy.
         own: The same of models trained on the copy, for `own_seeds`; None where there are none.
         seeds: Of the models.
@@ -34,6 +35,7 @@ class Row:
 
     copy: Copy
     bytes_per_image: float
+    channel_error: float
     originals: NDArray[np.float64]
     own: NDArray[np.float64] | None
     seeds: tuple[int, ...]
@@ -63,7 +65,8 @@ def rows(experiment: Experiment, group: Group, seeds: Sequence[int]) -> list[Row
         own_seeds = tuple(seed for seed in seeds if is_trained(experiment, same, seed))
         own = np.stack([correct(experiment, same, same, seed) for seed in own_seeds]) if own_seeds else None
         originals = np.stack([correct(experiment, original, same, seed) for seed in trained])
-        found.append(Row(copy, copy.bytes_per_image(experiment), originals, own, trained, own_seeds))
+        error = 0.0 if same.kind == "original" else channel_error(experiment, copy)
+        found.append(Row(copy, copy.bytes_per_image(experiment), error, originals, own, trained, own_seeds))
     return found
 
 
@@ -76,6 +79,7 @@ def table(found: Sequence[Row]) -> list[dict[str, str]]:
             "files": row.copy.label,
             "bytes per image": f"{row.bytes_per_image:,.0f}",
             "times smaller": f"{first.bytes_per_image / row.bytes_per_image:.2f}",
+            "error in DCT-24": f"{row.channel_error:.1%}",
             "trained on the originals, %": mean_and_spread(row.accuracies),
             "difference": "" if row is first else _difference(row.originals, row.seeds, first),
         }
@@ -108,6 +112,7 @@ def write_csv(experiment: Experiment, found: dict[Group, list[Row]], folder: Pat
     runs = [
         {
             "size_px": SIZES_PX[group], "files": row.copy.name, "bytes_per_image": round(row.bytes_per_image, 1),
+            "channel_error": round(row.channel_error, 6),
             "trained_on": trained_on, "seed": seed, "accuracy": round(float(answers.mean()), 6),
         }
         for group, group_rows in found.items() for row in group_rows

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.flowers.running import TOP, Experiment, finish, run, shared, to_do
 from benchmarks.flowers.variants import SIZES_PX, Variant
 from benchmarks.flowers_bytes.copies import Copy
+from benchmarks.packing.errors import Errors
 from freqlearn import atomic
+from freqlearn.channels import ChannelSet
 from freqlearn.pipelines.checkpoint import load_checkpoint
 from freqlearn.pipelines.checkpoint_files import LAST
 from freqlearn.pipelines.data import ImageDataset
@@ -83,3 +85,21 @@ def correct(experiment: Experiment, trained_on: Copy, judged_on: Copy, seed: int
         _log.info("%s on %s, seed %d: %.1f %%", folder.name, judged_on.name, seed, 100 * float(np.mean(found)))
         atomic.write_text(known, json.dumps({"correct": found}) + "\n")
     return np.array(json.loads(known.read_text())["correct"], dtype=np.float64)
+
+
+def channel_error(experiment: Experiment, copy: Copy) -> float:
+    """How far off the model's channels are in a copy's validation photos; measured at the first call.
+
+    Returns:
+        The root mean square over DCT-24 of each channel's relative error: see `Errors.relative`.
+    """
+    known = experiment.output / "copies" / f"error-{copy.name}-{SIZES_PX[copy.group]}.json"
+    if not known.is_file():
+        spec = copy.seen_by(InputSpec.load(experiment.spec(copy.group)).select(ChannelSet.square(TOP)))
+        evaluate = eval_transform(spec)
+        originals = read_class_folder(experiment.data / "val")
+        errors = Errors()
+        for path in originals.paths():
+            errors.add(evaluate(copy.folder(experiment) / "val" / path.relative_to(originals.root)), evaluate(path))
+        atomic.write_text(known, json.dumps(float(np.sqrt(np.mean(errors.relative**2)))) + "\n")
+    return float(json.loads(known.read_text()))
