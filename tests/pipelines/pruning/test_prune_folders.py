@@ -249,3 +249,16 @@ def test_for_a_checkpoint_is_for_its_spec(source, tmp_path, prune, trained):
     assert report.options["for"] == read_header(trained.checkpoint).spec.to_dict()
     with pytest.raises(ValueError, match=r"misnamed\.png: .*32"):  # 24 px, and evaluation does not resize
         prune(source, tmp_path / "all", for_=str(trained.checkpoint))
+
+
+def test_rgb_files_have_no_channels_of_their_own_but_a_model_sees_them(source, tmp_path, prune):
+    (tmp_path / "in").mkdir()
+    y = fl.read_dct(source / "photos/cat/größe 大.jpg")
+    rgb = fl.DCTImage.from_planes(y.planes, y.quant_tables, size_px=y.size_px, color_space="RGB")
+    fl.write_jpeg(rgb, tmp_path / "in/a.jpg")
+    assert prune(tmp_path / "in", tmp_path / "literal").total.kept == 1
+    assert (tmp_path / "literal/a.jpg").read_bytes() == (tmp_path / "in/a.jpg").read_bytes()
+    SPEC.save(tmp_path / "spec.json")
+    assert prune(tmp_path / "in", tmp_path / "out", for_=str(tmp_path / "spec.json"), tolerance=4.0).total.pruned == 1
+    evaluate = fl.presets.classification_eval(SPEC, tolerance=4.0)
+    assert torch.equal(evaluate(tmp_path / "in/a.jpg"), evaluate(tmp_path / "out/a.jpg"))
