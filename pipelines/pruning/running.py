@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 
 from freqlearn import atomic
@@ -46,30 +46,28 @@ def prune(options: PruneOptions) -> PruneReport:
     kept = keeping(options)
     facts = {**kept.facts, "metadata": options.metadata, "progressive": options.progressive}
     places = find_places(options)
-    log = None if places.single else _begun_log(places, repr(sorted(facts.items())))
     pruner = Pruner(kept.keep, kept.color_spaces, kept.psnr_blocks, options.metadata, options.progressive)
-    job = Job(places, pruner, options.on_bad_image == "skip", log)
-    with pointing_to_skip():
-        outcome = _pruned(job, options)
-    correct_sizes(places.root, outcome.samples)
-    report = PruneReport(
-        source=options.source,
-        output=str(places.root),
-        kept=kept.words,
-        options=facts,
-        classes={label: outcome.classes[label] for label in sorted(outcome.classes)},
-        grew=outcome.grew,
-        lowest=outcome.lowest,
-        skipped=outcome.skipped,
-    )
-    if hasattr(os, "sync") and not places.in_place:
-        os.sync()
-    if outcome.skipped:
-        _, count = list_bad_images(places.report.parent, dict(outcome.skipped))
-        _log.warning("%s", skipped_line(places.report.parent, count))
-    atomic.write_text(places.report, report.to_json())
-    if log is not None:
-        log.remove()
+    with nullcontext() if places.single else _begun_log(places, repr(sorted(facts.items()))) as log, pointing_to_skip():
+        outcome = _pruned(Job(places, pruner, options.on_bad_image == "skip", log), options)
+        correct_sizes(places.root, outcome.samples)
+        report = PruneReport(
+            source=options.source,
+            output=str(places.root),
+            kept=kept.words,
+            options=facts,
+            classes={label: outcome.classes[label] for label in sorted(outcome.classes)},
+            grew=outcome.grew,
+            lowest=outcome.lowest,
+            skipped=outcome.skipped,
+        )
+        if hasattr(os, "sync") and not places.in_place:
+            os.sync()
+        if outcome.skipped:
+            _, count = list_bad_images(places.report.parent, dict(outcome.skipped))
+            _log.warning("%s", skipped_line(places.report.parent, count))
+        atomic.write_text(places.report, report.to_json())
+        if log is not None:
+            log.remove()
     return report
 
 
