@@ -1,10 +1,11 @@
 """What `freqlearn prune` makes of a folder of photos: bytes, PSNR, and the error in a model's channels.
 
-    python -m benchmarks.pruning [FOLDER] [--tolerances 0 0.3 1] [--images N]
+    python -m benchmarks.pruning [FOLDER] [--tolerances 0 0.3 1] [--negligible 1 2 4] [--images N]
 
 The files' own channels literally (all, which only writes them anew; DCT-48; DCT-24), as baseline and as progressive
-files, and what a model of DCT-24 at 448 px weighs, at some tolerances. Pillow opens every file that was written.
-Without a folder it uses $FREQLEARN_DATA/imagenet-sample. Exit code 1 if Pillow does not open a file, or warns.
+files, and what a model of DCT-24 at 448 px weighs, at some tolerances and without what is negligible. Pillow opens
+every file that was written. Without a folder it uses $FREQLEARN_DATA/imagenet-sample. Exit code 1 if Pillow does not
+open a file, or warns.
 """
 
 import argparse
@@ -28,7 +29,7 @@ SPEC = fl.InputSpec.preset("imagenet-448").select(fl.ChannelSet.square(24))
 LITERAL = ("all", "48", "24")
 
 
-def cases(tolerances: Sequence[float], spec: Path) -> dict[str, dict[str, Any]]:
+def cases(tolerances: Sequence[float], negligible: Sequence[float], spec: Path) -> dict[str, dict[str, Any]]:
     """Options of `prune` by the command line that they stand for."""
     literal: dict[str, dict[str, Any]] = {
         f"--channels {channels}{' --progressive' if progressive else ''}": {
@@ -38,10 +39,11 @@ def cases(tolerances: Sequence[float], spec: Path) -> dict[str, dict[str, Any]]:
         for progressive in (False, True)
         for channels in LITERAL
     }
-    return literal | {
-        f"--for spec.json --tolerance {tolerance:g}": {"for_": str(spec), "tolerance": tolerance}
-        for tolerance in tolerances
-    }
+    return (
+        literal
+        | {f"--for spec.json --tolerance {value:g}": {"for_": str(spec), "tolerance": value} for value in tolerances}
+        | {f"--for spec.json --negligible {value:g}": {"for_": str(spec), "negligible": value} for value in negligible}
+    )
 
 
 def opened(path: Path) -> str | None:
@@ -103,6 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=sample_folder(), help="JPEG files, at any depth")
     parser.add_argument("--tolerances", type=float, nargs="+", default=[0.0, 0.3, 1.0])
+    parser.add_argument("--negligible", type=float, nargs="+", default=[1.0, 2.0, 4.0])
     parser.add_argument("--images", type=int, help="only so many of them")
     options = parser.parse_args()
     if options.folder is None:
@@ -115,7 +118,9 @@ def main() -> int:
         original = sum(path.stat().st_size for path in jpeg_files(folder)) / len(jpeg_files(folder))
         rows: list[dict[str, Any]] = [{"freqlearn prune": "original files", "kB a file": f"{original / 1000:.1f}"}]
         problems: list[str] = []
-        for number, (command, how) in enumerate(cases(options.tolerances, scratch / "spec.json").items()):
+        for number, (command, how) in enumerate(
+            cases(options.tolerances, options.negligible, scratch / "spec.json").items()
+        ):
             row, refused = measured(folder, how, scratch / str(number))
             rows.append({"freqlearn prune": command, **row})
             problems += refused

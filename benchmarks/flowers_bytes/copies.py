@@ -17,6 +17,7 @@ RESIZE_PX = {"main": 256, "small": 144}
 PACKED_CHANNELS = (24, 64)
 QUALITIES = (90, 75, 50)
 TOLERANCES = (0.0, 0.3, 1.0)
+NEGLIGIBLE = (1.0, 2.0, 4.0)
 
 Group = Literal["main", "small"]
 Kind = Literal["original", "optimised", "pruned", "visible", "packed"]
@@ -31,7 +32,8 @@ class Copy:
             model of the group cannot see cut ("visible"), or resized, requantised and cut ("packed").
         group: Of the models that it is for; see `benchmarks.flowers.variants.SIZES_PX`.
         channels: How many channels are kept, for "pruned" and "packed".
-        tolerance: Of "visible".
+        tolerance: Of "visible",
+        negligible: and what more is left out of it, in dequantised units of the model's input.
         quality: Of "packed".
     """
 
@@ -39,6 +41,7 @@ class Copy:
     group: Group
     channels: Literal[0, 24, 48, 64] = 0
     tolerance: float = 0.0
+    negligible: float = 0.0
     quality: int = 0
 
     @property
@@ -47,6 +50,8 @@ class Copy:
         match self.kind:
             case "pruned":
                 return f"pruned-{self.channels}"
+            case "visible" if self.negligible:
+                return f"negligible-{self.negligible:g}-{SIZES_PX[self.group]}"
             case "visible":
                 return f"visible-{self.tolerance:g}-{SIZES_PX[self.group]}"
             case "packed":
@@ -60,6 +65,8 @@ class Copy:
         match self.kind:
             case "pruned":
                 return f"pruned to the files' own DCT-{self.channels}"
+            case "visible" if self.negligible:
+                return f"pruned for the model, negligible {self.negligible:g}"
             case "visible":
                 return f"pruned for the model, tolerance {self.tolerance:g}"
             case "packed":
@@ -89,7 +96,7 @@ class Copy:
                 return lambda img: img.keep(self._channel_set())
             case "visible":
                 spec = self.seen_by(InputSpec.load(experiment.spec(self.group)).select(fl.ChannelSet.square(TOP)))
-                return lambda img: img.keep_visible(spec, tolerance=self.tolerance)
+                return lambda img: img.keep_visible(spec, tolerance=self.tolerance, negligible=self.negligible)
             case "packed":
                 sizes = RESIZE_PX[self.group], SIZES_PX[self.group]
                 return Repacking(*sizes, channels=self._channel_set(), quality=self.quality)
@@ -125,6 +132,7 @@ def copies(group: Group) -> tuple[Copy, ...]:
         Copy("original", group),
         Copy("optimised", group),
         *(Copy("visible", group, tolerance=tolerance) for tolerance in TOLERANCES),
+        *(Copy("visible", group, negligible=negligible) for negligible in NEGLIGIBLE),
         Copy("pruned", group, channels=48),
         Copy("pruned", group, channels=24),
         *(Copy("packed", group, channels=n, quality=q) for n in (64, 24) for q in QUALITIES),
@@ -138,7 +146,7 @@ TRAINED_ON = (
     Copy("packed", "small", channels=64, quality=75),
     Copy("packed", "small", channels=64, quality=90),
     Copy("packed", "small", channels=64, quality=50),
-    Copy("visible", "small", tolerance=0.3),
+    Copy("visible", "small", negligible=2.0),
     Copy("packed", "small", channels=24, quality=75),
     Copy("visible", "small", tolerance=0.0),
     Copy("original", "main"),

@@ -20,6 +20,7 @@ _LOOKS = {
     "original": ("s", "#222222", "original files"),
     "pruned": ("v", "#b5542a", "the files' own DCT-48 and DCT-24"),
     "visible": ("^", "#3f8f4f", "what the model weighs, by tolerance"),
+    "negligible": ("<", "#7a9a2f", "that, without the negligible"),
     "packed 64": ("o", "#2a5d8f", "packed, DCT-64, by quality"),
     "packed 24": ("D", "#7b4fa3", "packed, DCT-24, by quality"),
 }
@@ -79,7 +80,8 @@ def _point(axes: Axes, copy: Copy, size: float, accuracies: NDArray[np.float64],
         capsize=2,
     )
     if filled:
-        below = copy.kind == "packed" and copy.channels == 24  # their neighbours' words are above
+        # Where their neighbours' words are above.
+        below = (copy.kind == "packed" and copy.channels == 24) or (copy.kind == "visible" and copy.tolerance == 0.3)
         axes.annotate(
             _short(copy),
             (size, accuracies.mean()),
@@ -91,7 +93,9 @@ def _point(axes: Axes, copy: Copy, size: float, accuracies: NDArray[np.float64],
 
 
 def _look(copy: Copy) -> str:
-    return f"packed {copy.channels}" if copy.kind == "packed" else copy.kind
+    if copy.kind == "packed":
+        return f"packed {copy.channels}"
+    return "negligible" if copy.negligible else copy.kind
 
 
 def _short(copy: Copy) -> str:
@@ -99,7 +103,7 @@ def _short(copy: Copy) -> str:
         case "pruned":
             return f"{copy.channels}"
         case "visible":
-            return f"{copy.tolerance:g}"
+            return f"{copy.negligible or copy.tolerance:g}"
         case "packed":
             return f"q{copy.quality}"
         case _:
