@@ -115,6 +115,11 @@ class Copy:
                     fl.write_jpeg(work(fl.read_dct(photo)), path, metadata="orientation")
         return folder
 
+    def is_made(self, experiment: Experiment) -> bool:
+        """Whether every photo is there."""
+        photos = [len(list(folder.glob("*/*/*.jpg"))) for folder in (self.folder(experiment), experiment.data)]
+        return photos[0] == photos[1]
+
     def bytes_per_image(self, experiment: Experiment) -> float:
         """Mean over the training and validation photos."""
         sizes = [path.stat().st_size for path in self.folder(experiment).glob("*/*/*.jpg")]

@@ -54,12 +54,12 @@ class Row:
 
 
 def rows(experiment: Experiment, group: Group, seeds: Sequence[int]) -> list[Row]:
-    """A row for each copy whose files are there, the originals first; evaluates what has not been yet."""
+    """A row for each copy that is made, the originals first; evaluates what has not been yet."""
     original = Copy("original", group)
     trained = tuple(seed for seed in seeds if is_trained(experiment, original, seed))
     found = []
     for copy in copies(group):
-        if not trained or not copy.folder(experiment).is_dir():
+        if not trained or not copy.is_made(experiment):
             continue
         same = copy.same_pictures
         own_seeds = tuple(seed for seed in seeds if is_trained(experiment, same, seed))
