@@ -13,9 +13,10 @@ from freqlearn.pipelines.data import reason
 from freqlearn.pipelines.in_order import results_in_order
 from freqlearn.pipelines.packing.photos import PackedPhotos, find_photos
 from freqlearn.pipelines.packing.pictures import PictureChecks
-from freqlearn.pipelines.packing.samples import BROKEN, Sample, samples_of
+from freqlearn.pipelines.packing.samples import Sample, samples_of
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.shards.listing import CLASSES, SUFFIXES
+from freqlearn.pipelines.shards.strict_tar import BROKEN
 
 
 def check(

@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 from freqlearn.pipelines.shards.strict_tar import StrictInfo
 
-BROKEN = (tarfile.TarError, OSError, EOFError, ValueError)
-"""What a damaged tar file raises."""
-
 
 class Sample(NamedTuple):
     """Members of a shard whose names are alike up to their first dot, and lie one after another.

@@ -1,27 +1,24 @@
 """A tar file's members as they come, in samples, with everything refused that is no plain file or folder."""
 
-import lzma
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from freqlearn.pipelines.data import SampleError, reason
-from freqlearn.pipelines.shards.strict_tar import StrictInfo
+from freqlearn.pipelines.shards.strict_tar import BROKEN, META, StrictInfo
 
 LARGEST_IN_MEMORY = 1 << 28
 """Bytes of a sample. A larger file is no picture, and is copied in pieces."""
 
 _AT_ONCE = 1 << 20
-_COMPRESSED = (".gz", ".tgz", ".bz2", ".xz")
-# As in webdataset's reader: what follows the first dot of a member's name is its extension, `__meta__` is no sample's.
+_PLAIN = "r:"
+# What compressed files begin with, whatever their names.
+_COMPRESSIONS = {b"\x1f\x8b": "r:gz", b"BZh": "r:bz2", b"\xfd7zXZ\0": "r:xz"}
+# As in webdataset's reader: what follows the first dot of a member's name is its extension.
 _SAMPLE = re.compile(r"((?:.*/|)[^.]+)[.][^/]*", re.DOTALL)
-_META = re.compile(r"__[^/]*__($|/)")
-# A header may also claim a name or an extended header of any size, which tarfile tries to read at once.
-BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, MemoryError, OverflowError)
 
 
 class Member(NamedTuple):
@@ -100,7 +97,7 @@ def read_shard(path: Path) -> Iterator[Sample | Folder | LargeMember]:
 def sample_key(name: str) -> str | None:
     """What a member's name has in common with those of its sample; None if webdataset passes over it."""
     found = _SAMPLE.fullmatch(name)
-    return None if found is None or _META.match(name) else found[1]
+    return None if found is None or META.match(name) else found[1]
 
 
 @contextmanager
@@ -111,23 +108,24 @@ def naming_shard(path: Path, during: str) -> Iterator[None]:
     except SampleError:
         raise
     except BROKEN as error:
-        why = reason(error) or "a header claims more than there can be"  # MemoryError says nothing
-        raise SampleError(f"{path}: {during}: {why}") from error
+        raise SampleError(f"{path}: {during}: {reason(error)}") from error
 
 
 def _members(path: Path) -> Iterator[Member | Folder | LargeMember]:
     where = "at its beginning"
     with open(path, "rb") as file:
         with naming_shard(path, where):
-            size_bytes = None if path.name.endswith(_COMPRESSED) else path.stat().st_size
+            mode: Any = _mode_for(file)
+            size_bytes = path.stat().st_size if mode == _PLAIN else None
             tar = tarfile.open(  # noqa: SIM115  # closed below, where errors have another place
-                fileobj=file, mode="r:*", tarinfo=StrictInfo, encoding="utf-8", errors="surrogateescape"
+                fileobj=file, mode=mode, tarinfo=StrictInfo, encoding="utf-8", errors="surrogateescape"
             )
         with tar:
             while True:
                 with naming_shard(path, where):
                     info = tar.next()
                     if info is None:
+                        _read_to_end(tar.fileobj)
                         return
                     tar.members = []  # type: ignore[attr-defined]  # or it keeps them all
                     _check(info, size_bytes)
@@ -140,6 +138,19 @@ def _members(path: Path) -> Iterator[Member | Folder | LargeMember]:
                     yield LargeMember(info.name, info.size, content)
                 else:
                     yield Member(info.name, read)
+
+
+def _mode_for(file: IO[bytes]) -> str:
+    """How to open a tar file, by what it begins with: tarfile's own search names every kind that it is not."""
+    beginning = file.read(8)
+    file.seek(0)
+    return next((mode for magic, mode in _COMPRESSIONS.items() if beginning.startswith(magic)), _PLAIN)
+
+
+def _read_to_end(file: Any) -> None:
+    """Read what follows a tar file's end mark: compressed files have their checksum there."""
+    while file.read(_AT_ONCE):
+        pass
 
 
 def _check(info: tarfile.TarInfo, archive_bytes: int | None) -> None:

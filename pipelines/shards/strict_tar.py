@@ -1,6 +1,15 @@
 """Reading tar files to their end, or not at all."""
 
+import lzma
+import re
 import tarfile
+import zlib
+
+BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What a damaged tar file raises, compressed or not."""
+
+META = re.compile(r"__[^/]*__($|/)")
+"""Names of members that belong to no sample, as in webdataset's reader."""
 
 
 class StrictInfo(tarfile.TarInfo):
@@ -23,6 +32,8 @@ class StrictInfo(tarfile.TarInfo):
                 f"expected a tar file's header or end mark at byte {tar.offset}, got none ({error}): the file is cut "
                 "off or damaged; write it anew"
             ) from error
+        except (MemoryError, OverflowError) as error:  # of a name or an extended header, which is read at once
+            raise tarfile.ReadError(f"the header at byte {tar.offset} claims more than there can be") from error
         if info.size < 0:  # tarfile would go backwards, and on for ever
             raise tarfile.ReadError(f"member {info.name}: expected a size of at least 0, got {info.size}")
         return info

@@ -144,6 +144,17 @@ def test_a_damaged_header_is_not_the_end(folder, tmp_path):
         open_shards(tmp_path, classes=CLASSES)
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["extended", "name"])
+def test_a_header_that_claims_any_size_takes_no_memory(folder, tmp_path, kind):
+    broken = tmp_path / "broken.tar"
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, 1 << 60
+    broken.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + (folder / "00.tar").read_bytes())
+    for read in (lambda url: keys(url), lambda url: count_samples(str(url)), lambda url: keys(f"pipe:cat {url}")):
+        with pytest.raises(SampleError, match=r"broken\.tar: .* (the header at byte 0 claims|expected a tar)"):
+            read(broken)
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

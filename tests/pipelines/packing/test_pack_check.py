@@ -115,6 +115,13 @@ def test_a_header_is_damaged(copied):
     )
 
 
+def test_a_header_claims_more_than_there_can_be(copied):
+    info = tarfile.TarInfo("a")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 60
+    (copied / SHARD).write_bytes(info.tobuf(tarfile.GNU_FORMAT) + (copied / SHARD).read_bytes()[512:])
+    assert_only(faults(copied), "expected the checksum", "the header at byte 0 claims more", "expected 3 images, got 0")
+
+
 def test_a_shard_too_many(copied):
     shutil.copy(copied / SHARD, copied / "val/0009.tar")
     (copied / "val/notes.txt").write_text("not a shard")

@@ -185,8 +185,11 @@ HOSTILE = {
     "pipe": (member("a.jpg", type=tarfile.FIFOTYPE), f"{_KIND} a device, a pipe or something else"),
     "huge": (member("a.jpg", size=1 << 60), r"a\.jpg: (expected its 1152921504606846976 bytes|unexpected end of data)"),
     "large": (member("a.jpg", size=1 << 20), r"a\.jpg: expected its 1048576 bytes|unexpected end|within a member"),
-    "huge header": (member("a", type=tarfile.XHDTYPE, size=1 << 60), "a header claims more than there can be"),
-    "huge name": (member("a", type=tarfile.GNUTYPE_LONGNAME, size=1 << 60), "a header claims more than there can be"),
+    "huge header": (
+        member("a", type=tarfile.XHDTYPE, size=1 << 60),
+        "header at byte [0-9]+ claims more than there can",
+    ),
+    "huge name": (member("a", type=tarfile.GNUTYPE_LONGNAME, size=1 << 60), "header at byte [0-9]+ claims more"),
     "negative": (member("a.jpg", size=-512), "expected a size of at least 0, got -512"),
     "negative header": (member("a", type=tarfile.XHDTYPE, size=-1024), r"after member 0\.jpg: "),
 }
