@@ -9,18 +9,19 @@ import signal
 import tarfile
 import warnings
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import webdataset
-from killed_packing import kill_in_third_shard
+from forked import exit_status
 from PIL import Image
-from stopped_runs import run_together
 
 import freqlearn as fl
 from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.cli import main
+from freqlearn.pipelines.packing import shards
 from freqlearn.pipelines.packing.checking import check
 from freqlearn.pipelines.packing.options import PackOptions
 from freqlearn.pipelines.packing.running import pack
@@ -125,12 +126,30 @@ def test_the_seed_orders_the_photos(mixed_set, pack_options, tmp_path):
     assert labels not in (sorted(labels), sorted(labels, reverse=True))
 
 
+def killed_in_third_shard(argv):
+    """Run the command; kill -9 comes when three members of the third shard are written."""
+    write_shard, written = shards.write_shard, []
+
+    def killing(path, members):
+        def cut():
+            yield from islice(members, 3)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        written.append(path)
+        return write_shard(path, cut() if len(written) == 3 else members)
+
+    def run():
+        shards.write_shard = killing
+        return main(argv)
+
+    return exit_status(run)
+
+
 def test_goes_on_after_kill_9(mixed_photos, mixed_set, tmp_path):
     output = tmp_path / "packed"
     argv = ["pack", str(mixed_photos), str(output), "--size=48", "--crop=32", "--channels=24", "--quality=80"]
     argv += ["--shard-images=3", "--threads=2", "--no-progress"]
-    [status] = run_together(argv, signals={}, stderr=tmp_path / "stderr", world=1, prepare=kill_in_third_shard)
-    assert status == -signal.SIGKILL, (tmp_path / "stderr").read_text()
+    assert killed_in_third_shard(argv) == -signal.SIGKILL
     left = sorted(path.name for path in (output / "train").iterdir())
     assert [name for name in left if not name.startswith(".")] == ["0000.tar", "0001.tar"]
     assert len(left) == 3  # and what was being written
