@@ -7,9 +7,9 @@ import subprocess
 import numpy as np
 import pytest
 import scipy.fft
-from component_samples import block_samples, ycbcr_samples
 from jpeg_builder import NAMED_SAMPLINGS
 from PIL import Image
+from pixel_encoding import block_samples, ycbcr_samples
 
 import freqlearn as fl
 from freqlearn.dct import dct_matrix
@@ -46,7 +46,7 @@ def unrounded(rgb, image):
     """What a YCbCr image's coefficients would be without the last rounding, by SciPy's DCT."""
     values = []
     largest = np.max(image.sampling, axis=0)
-    full = ycbcr_samples(rgb, (0, 1, 2))
+    full = ycbcr_samples(rgb)
     for samples, plane, table, factors in zip(full, image.planes, image.quant_tables, image.sampling, strict=True):
         h, v = (largest // factors).tolist()
         samples = block_samples(samples, v, h, plane.shape[:2]).astype(float) - 128

@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,10 +153,3 @@ def test_a_model_of_the_same_geometry_is_taken(packed: fl.PackedSet):
         packed.check_spec(fl.InputSpec.unstandardised(fl.ChannelSet.of((27, 0, 128)), 448, resize_px))
     with pytest.raises(ValueError, match=r"and not Y\(7,7\); choose among theirs, or pack the photos with more"):
         packed.check_channels([0, 63])
-
-
-def test_is_light_to_import():
-    code = (
-        "import sys, freqlearn; freqlearn.PackedSet; assert not {'torch', 'webdataset', 'lightning'} & {*sys.modules}"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -145,10 +145,10 @@ def _jpegtran(jpeg: bytes, *options: str) -> bytes:
 
 
 def test_photos(photos, read_planes):
-    """Every tenth of 400: `python -m benchmarks.writing` writes all of them."""
+    """Some of 400: `python -m benchmarks.writing` writes all of them."""
     files = sorted((photos / "imagenet-sample").iterdir())
     sizes = {"ours": 0, "jpegtran": 0}
-    for path, progressive in itertools.product(files[::10], (False, True)):
+    for path, progressive in itertools.product(files[::40], (False, True)):
         original = path.read_bytes()
         image = read(original)
         jpeg = fl.write_jpeg(image, progressive=progressive)

@@ -1,16 +1,25 @@
 """libjpeg's float encoder from pixels to coefficients in NumPy, step by step: what the native one has to equal.
 
-The transform is jfdctflt.c's, in the same float32 operations one after another, and quantisation jcdctmgr.c's with the
-rounding of libjpeg-turbo's vector code (to even).
+Colour conversion and chroma downsampling round to whole numbers, each by its own rule (jccolor.c, jcsample.c,
+jcprepct.c). The transform is jfdctflt.c's, in the same float32 operations one after another, and quantisation
+jcdctmgr.c's with the rounding of libjpeg-turbo's vector code (to even).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from component_samples import block_samples, ycbcr_samples
 from numpy.typing import NDArray
 
 from freqlearn.info import Sampling, component_size
+
+# BT.601's shares of R, G, B in Y, Cb, Cr (ITU-T T.871, clause 7), times 2^16 and rounded as in jccolor.c, and what it
+# adds before it drops the fraction: a half for Y; for Cb and Cr 128 and a little less than a half.
+SHARES = np.array([[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]])
+ADDED = np.array([32768, (128 << 16) + 32767, (128 << 16) + 32767])
+
+# What is added to a sum of samples before it is divided, column by column: (v, h) -> alternating. Other factors get
+# half of the divisor.
+ALTERNATING = {(1, 2): (0, 1), (2, 2): (1, 2)}
 
 # What each of the transform's frequencies comes times, over the square root of 8 (jcdctmgr.c).
 SCALE = np.array(
@@ -22,7 +31,7 @@ def encode(
     pixels: NDArray[np.uint8], tables: Sequence[NDArray[np.uint16]], sampling: Sampling
 ) -> list[NDArray[np.int16]]:
     """(rows, cols, 8, 8) per component, all of it; arguments as those of `_native.encode_pixels`."""
-    full = [pixels] if pixels.ndim == 2 else ycbcr_samples(pixels, (0, 1, 2))
+    full = [pixels] if pixels.ndim == 2 else ycbcr_samples(pixels)
     h_max, v_max = np.max(sampling, axis=0).tolist()
     planes = []
     for component, (samples, table, (h, v)) in enumerate(zip(full, tables, sampling, strict=True)):
@@ -34,6 +43,40 @@ def encode(
         factors = (1 / (table * SCALE[:, None] * SCALE * 8)).astype(np.float32)
         planes.append(np.rint(values * factors).astype(np.int16))
     return planes
+
+
+def ycbcr_samples(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Y, Cb and Cr of (H, W, 3) pixels: (H, W) uint8 each, Cb and Cr around 128."""
+    return [(rgb @ shares + added >> 16).astype(np.uint8) for shares, added in zip(SHARES, ADDED, strict=True)]
+
+
+def block_samples(samples: NDArray[np.uint8], v: int, h: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """A component's samples for whole blocks: box averages of v x h pixels, and the picture's edge repeated.
+
+    Below the picture, rows are repeated until v of them can be averaged, and then the last row of averages is; at the
+    right it is always the pixels that are repeated.
+
+    Args:
+        samples: (H, W) uint8, one component of every pixel.
+        v: Rows that become one.
+        h: Columns that become one.
+        shape: (rows, cols) of blocks to fill.
+
+    Returns:
+        (8*rows, 8*cols) uint8.
+    """
+    rows, cols = shape[0] * 8, shape[1] * 8
+    height = len(samples)
+    pixels = _extended(samples, height + -height % v, cols * h)
+    boxes = pixels.reshape(len(pixels) // v, v, cols, h).sum(axis=(1, 3), dtype=np.int64)
+    boxes += np.resize(ALTERNATING.get((v, h), (v * h // 2,)), cols)
+    return _extended((boxes // (v * h)).astype(np.uint8), rows, cols)
+
+
+def _extended(samples: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """With the last column and the last row repeated."""
+    rows, cols = samples.shape
+    return np.pad(samples, ((0, height - rows), (0, width - cols)), mode="edge")
 
 
 def frequencies(samples: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

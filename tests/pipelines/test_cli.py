@@ -106,13 +106,13 @@ def test_help_explains(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_is_light() -> None:
-    """`freqlearn COMMAND --help` loads no torch, which takes seconds."""
+    """Neither `import freqlearn` nor `freqlearn COMMAND --help` loads torch, which takes seconds, or the extras."""
     code = f"""
 import sys
 from freqlearn.pipelines.cli import main
 for name in {list(COMMANDS)!r}:
     assert main([*name.split(), "--help"]) == 0
-    assert "torch" not in sys.modules, name
+    assert not {{"torch", "webdataset", "lightning"}} & set(sys.modules), name
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
