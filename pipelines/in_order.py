@@ -1,10 +1,9 @@
 """Work on many items in several threads, with results in the items' order and memory for a few of them."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from typing import Self, TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -12,36 +11,35 @@ _Result = TypeVar("_Result")
 _QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow item at the head of the queue
 
 
-def results_in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int
-) -> Generator[_Result, None, None]:
-    """Return what `work` makes of each item, in order; what it raises is raised in its place.
+class InOrder:
+    """Threads that work on items side by side, and give the results in the items' order.
 
-    Closing the generator waits for the items that are being worked on, and begins no other.
-
-    Args:
-        work: Called from several threads at once.
-        items: Taken as they are needed, from the caller's thread.
-        threads: How many.
+    A context manager: leaving it, by an interrupt too, waits for the items that are being worked on and begins no
+    other.
     """
 
-    def submitted(pool: ThreadPoolExecutor) -> Iterator[Future[_Result]]:
+    def __init__(self, threads: int) -> None:
+        """Take so many threads."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        self._queued = threads * _QUEUED_PER_THREAD
+
+    def results(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+        """Return what `work` makes of each item, in order; what it raises is raised in its place.
+
+        Args:
+            work: Called from several threads at once.
+            items: Taken as they are needed, from the caller's thread.
+        """
         waiting: deque[Future[_Result]] = deque()
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= threads * _QUEUED_PER_THREAD:
-                yield waiting.popleft()
-        yield from waiting
+            waiting.append(self._pool.submit(work, item))
+            if len(waiting) >= self._queued:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
-    with _pool(threads) as pool:
-        for future in submitted(pool):
-            yield future.result()
+    def __enter__(self) -> Self:
+        return self
 
-
-@contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)

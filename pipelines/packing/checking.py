@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from freqlearn.cores import available_cores
 from freqlearn.packed_set import PackedSet, PackedShard
 from freqlearn.pipelines.cores import torch_threads
 from freqlearn.pipelines.data import reason
-from freqlearn.pipelines.in_order import results_in_order
+from freqlearn.pipelines.in_order import InOrder
 from freqlearn.pipelines.packing.photos import PackedPhotos, find_photos
 from freqlearn.pipelines.packing.pictures import PictureChecks
 from freqlearn.pipelines.packing.samples import Sample, samples_of
@@ -68,10 +67,10 @@ def check_packed(
     checking = _Checking(packed, photos, every)
     with (
         torch_threads(1),
-        closing(results_in_order(checking.look_at, checking.pictures(), threads=threads)) as results,
+        InOrder(threads) as workers,
         progress_bar("checking", "images", total=total, shown=progress) as advance,
     ):
-        for seen in results:
+        for seen in workers.results(checking.look_at, checking.pictures()):
             checking.note(seen)
             advance()
     checking.finish()

@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from freqlearn.pipelines.data import UnreadableError, naming_file, reason
-from freqlearn.pipelines.in_order import results_in_order
+from freqlearn.pipelines.in_order import InOrder
 from freqlearn.pipelines.packing.photos import PackedPhotos
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.shards.writing import write_shard
@@ -112,9 +111,10 @@ class ShardMaker:
         total, left = (sum(len(plan.positions) for plan in some) for some in (plans, missing))
         try:
             with (
-                closing(results_in_order(self._packed, jobs, threads=self.threads)) as results,
+                InOrder(self.threads) as workers,
                 progress_bar("packing", "photos", total=total, done=total - left, shown=progress) as advance,
             ):
+                results = workers.results(self._packed, jobs)
                 for plan in missing:
                     shard = made[plan.file] = self._written(plan, results, advance)
                     unfinished.append(plan.file, asdict(shard))

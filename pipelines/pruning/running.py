@@ -2,16 +2,17 @@
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
+from itertools import groupby
 
 from freqlearn import atomic
 from freqlearn.cores import available_cores
 from freqlearn.pipelines.bad_images import list_bad_images, skipped_line
 from freqlearn.pipelines.data import pointing_to_skip
+from freqlearn.pipelines.in_order import InOrder
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.pruning.companions import correct_sizes
 from freqlearn.pipelines.pruning.files import Job, prune_file
@@ -24,8 +25,6 @@ from freqlearn.pipelines.pruning.report import PruneReport
 from freqlearn.pipelines.pruning.shards import prune_shard
 from freqlearn.pipelines.pruning.tally import Outcome
 from freqlearn.pipelines.unfinished import digest_of_run, partial_path
-
-_QUEUED_PER_THREAD = 4  # enough that no thread waits for a slow file at the head of the queue
 
 _log = logging.getLogger(__name__)
 
@@ -97,14 +96,13 @@ def _pruned(job: Job, options: PruneOptions) -> Outcome:
     shards = sum(entry.kind == "shard" for entry in entries)
     together = Outcome()
     done = 0
-    threads = options.threads or available_cores()
     total = None if shards else len(entries)  # how much is in shards shows when they are read
     try:
         with (
-            _pool(threads) as pool,
+            InOrder(options.threads or available_cores()) as workers,
             progress_bar("pruning", "samples" if shards else "files", total=total, shown=options.progress) as advance,
         ):
-            for outcome in _outcomes(job, pool, threads * _QUEUED_PER_THREAD, advance):
+            for outcome in _outcomes(job, workers, advance):
                 together.add(outcome)
                 done += 1
     except KeyboardInterrupt:
@@ -113,29 +111,13 @@ def _pruned(job: Job, options: PruneOptions) -> Outcome:
     return together
 
 
-def _outcomes(job: Job, pool: Executor, queued: int, advance: Callable[[], object]) -> Iterator[Outcome]:
-    """What comes of the entries, in order: files side by side, of a shard its samples. Memory stays bounded."""
-    waiting: deque[Future[Outcome]] = deque()
-
-    def come(*, leave: int) -> Iterator[Outcome]:
-        while len(waiting) > leave:
-            yield waiting.popleft().result()
-            advance()
-
-    for entry in job.places.entries:
-        if entry.kind == "shard":
-            yield from come(leave=0)
-            yield prune_shard(job, entry, pool, queued, advance)
+def _outcomes(job: Job, workers: InOrder, advance: Callable[[], object]) -> Iterator[Outcome]:
+    """What comes of the entries, in order: files side by side, of a shard its samples."""
+    for are_shards, entries in groupby(job.places.entries, lambda entry: entry.kind == "shard"):
+        if are_shards:
+            for entry in entries:
+                yield prune_shard(job, entry, workers, advance)
         else:
-            waiting.append(pool.submit(prune_file, job, entry))
-            yield from come(leave=queued - 1)
-    yield from come(leave=0)
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[Executor]:
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="prune")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)  # after an interrupt: wait for the files being written, start no other
+            for outcome in workers.results(partial(prune_file, job), entries):
+                advance()
+                yield outcome

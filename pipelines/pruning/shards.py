@@ -1,12 +1,13 @@
 """One tar shard, pruned sample by sample."""
 
 import json
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from typing import IO, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import IO, NamedTuple, cast
 
 from freqlearn.pipelines.data import UnreadableError, naming_file, reason
+from freqlearn.pipelines.in_order import InOrder
 from freqlearn.pipelines.pruning.entries import Entry
 from freqlearn.pipelines.pruning.files import Job
 from freqlearn.pipelines.pruning.members import Folder, LargeMember, Member, Sample, naming_shard, read_shard
@@ -32,14 +33,13 @@ class PrunedSample(NamedTuple):
     counts: bool
 
 
-def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int, advance: Callable[[], object]) -> Outcome:
+def prune_shard(job: Job, entry: Entry, workers: InOrder, advance: Callable[[], object]) -> Outcome:
     """Prune the pictures of a shard and copy its other members, in their order.
 
     Args:
         job: What all entries have in common.
         entry: The shard.
-        pool: Prunes samples.
-        queued: How many samples may wait there.
+        workers: Prune samples.
         advance: Called after each sample.
 
     Raises:
@@ -53,59 +53,33 @@ def prune_shard(job: Job, entry: Entry, pool: Executor, queued: int, advance: Ca
 
     def content(file: IO[bytes]) -> Outcome:
         with ShardWriter(file, compression=_COMPRESSIONS.get(job.places.target(entry).suffix, "")) as writer:
-            return _Shard(job, entry, pool, queued, writer, advance).written()
+            return _written(job, entry, workers, writer, advance)
 
     return job.write(entry, content)
 
 
-class _Shard:
-    """A shard that is being written."""
-
-    def __init__(
-        self,
-        job: Job,
-        entry: Entry,
-        pool: Executor,
-        queued: int,
-        writer: ShardWriter,
-        advance: Callable[[], object],
-    ) -> None:
-        self.job, self.entry, self.pool, self.queued = job, entry, pool, queued
-        self.writer, self.advance = writer, advance
-        self.outcome = Outcome()
-        self.samples = 0
-        self.waiting: deque[Future[PrunedSample]] = deque()
-
-    def written(self) -> Outcome:
-        """Write all of it; what came of it."""
-        for part in read_shard(self.entry.path):
-            if isinstance(part, Sample):
-                self.waiting.append(self.pool.submit(prune_sample, self.job, self.entry, part))
-                self._write(leave=self.queued - 1)
-                continue
-            self._write(leave=0)
+def _written(job: Job, entry: Entry, workers: InOrder, writer: ShardWriter, advance: Callable[[], object]) -> Outcome:
+    """Write all of a shard; what came of it."""
+    outcome, samples = Outcome(), 0
+    for are_samples, parts in groupby(read_shard(entry.path), lambda part: isinstance(part, Sample)):
+        if are_samples:
+            for sample in workers.results(partial(prune_sample, job, entry), cast(Iterator[Sample], parts)):
+                for name, content in sample.members:
+                    writer.add(name, content)
+                samples += sample.counts
+                outcome.add(sample.outcome)
+                advance()
+            continue
+        for part in cast(Iterator[Folder | LargeMember], parts):
             if isinstance(part, Folder):
-                self.writer.add_folder(part.name)
-            else:
-                self._copy(part)
-        self._write(leave=0)
-        if self.outcome.skipped:
-            self.outcome.samples[self.entry.name] = self.samples
-        return self.outcome
-
-    def _write(self, *, leave: int) -> None:
-        while len(self.waiting) > leave:
-            sample = self.waiting.popleft().result()
-            for name, content in sample.members:
-                self.writer.add(name, content)
-            self.samples += sample.counts
-            self.outcome.add(sample.outcome)
-            self.advance()
-
-    def _copy(self, member: LargeMember) -> None:
-        with naming_shard(self.entry.path, f"in member {member.name}"):
-            self.writer.copy(member.name, member.file, member.size_bytes)
-        self.outcome.add_kept("", member.size_bytes, jpeg=False)
+                writer.add_folder(part.name)
+                continue
+            with naming_shard(entry.path, f"in member {part.name}"):
+                writer.copy(part.name, part.file, part.size_bytes)
+            outcome.add_kept("", part.size_bytes, jpeg=False)
+    if outcome.skipped:
+        outcome.samples[entry.name] = samples
+    return outcome
 
 
 def prune_sample(job: Job, entry: Entry, sample: Sample) -> PrunedSample:
