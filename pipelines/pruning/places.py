@@ -8,9 +8,11 @@ from freqlearn.pipelines.bad_images import BAD_IMAGES
 from freqlearn.pipelines.pruning.companions import beside, refuse_packed_set
 from freqlearn.pipelines.pruning.entries import Entry, entries_below, entry_of, is_shard, remove_leftovers, shards_named
 from freqlearn.pipelines.pruning.options import PruneOptions
+from freqlearn.pipelines.pruning.report import FORMAT
 from freqlearn.pipelines.unfinished import partial_path
 
 REPORT = "prune.json"
+_BEGINNING = 4096  # bytes
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def find_places(options: PruneOptions) -> Places:
     if options.report is not None and not report.parent.is_dir() and (single or report.parent != output):
         raise ValueError(f"{report}: expected an existing folder, but {report.parent} is none; create it")
     own = (report, partial_path(report), report.parent / BAD_IMAGES)
+    for path in (report, *_own_files((report,), source, output)):
+        _check_no_others(path)
     if not options.in_place:
         _check_apart(source, output, single)
     if partial_path(report).is_file() and not single:  # a run was stopped, perhaps killed
@@ -82,6 +86,17 @@ def _own_files(own: tuple[Path, ...], source: Path, output: Path) -> set[Path]:
     """Files of the source that are, or would become, what this command itself writes."""
     inside = {Path(os.path.relpath(path, folder)) for path in own for folder in (source, output)}
     return {source / path for path in inside if ".." not in path.parts}
+
+
+def _check_no_others(report: Path) -> None:
+    """Refuse to take somebody's file for a report, which is written over, and not pruned or copied."""
+    if report.is_file():
+        with open(report, "rb") as file:
+            if FORMAT.encode() not in file.read(_BEGINNING):
+                raise ValueError(
+                    f"{report}: expected no file or an earlier report, got something else: move it elsewhere, or write "
+                    "the report elsewhere (--report)"
+                )
 
 
 def _check_apart(source: Path, output: Path, single: bool) -> None:

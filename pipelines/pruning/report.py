@@ -8,6 +8,7 @@ from typing import Any
 from freqlearn.pipelines.pruning.tally import Tally, total
 from freqlearn.pipelines.tables import table
 
+FORMAT = "freqlearn.prune_report"
 _CLASSES_SHOWN = 20
 _FILES_SHOWN = 5
 
@@ -44,7 +45,7 @@ class PruneReport:
     def to_dict(self) -> dict[str, Any]:
         """As JSON types."""
         return {
-            "format": "freqlearn.prune_report",
+            "format": FORMAT,
             "version": 1,
             "source": self.source,
             "output": self.output,
@@ -122,5 +123,6 @@ def _listed(names: Sequence[str], count: int) -> str:
 
 
 def _printable(name: str) -> str:
-    """A name without the surrogates that stand for what is no UTF-8 in it."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A name on one line: what is no UTF-8 in it, or moves the cursor, is escaped."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

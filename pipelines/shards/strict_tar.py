@@ -34,6 +34,11 @@ class StrictInfo(tarfile.TarInfo):
             ) from error
         except (MemoryError, OverflowError) as error:  # of a name or an extended header, which is read at once
             raise tarfile.ReadError(f"the header at byte {tar.offset} claims more than there can be") from error
+        except RecursionError:  # tarfile reads a member's extended headers one within the other
+            raise tarfile.ReadError(
+                f"expected a member at byte {tar.offset}, got extended headers alone, hundreds of them: the file is "
+                "damaged; write it anew"
+            ) from None
         if info.size < 0:  # tarfile would go backwards, and on for ever
             raise tarfile.ReadError(f"member {info.name}: expected a size of at least 0, got {info.size}")
         return info

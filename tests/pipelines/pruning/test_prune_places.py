@@ -137,6 +137,28 @@ def test_a_report_elsewhere_is_no_part_of_the_source(copy, tmp_path, prune, cont
     assert "report.json" not in contents(tmp_path / "out")
 
 
+@pytest.mark.parametrize("taken", ["prune.json", "photos/cat/a.jpg"])
+def test_a_report_writes_over_nothing_else(copy, tmp_path, prune, contents, taken):
+    if taken == "prune.json":
+        (copy / taken).write_text('{"plums": 3}')
+    before = contents(copy)
+    options = {} if taken == "prune.json" else {"report": copy / taken}
+    for output, in_place in ((None, True), (tmp_path / "out", False)):
+        with pytest.raises(ValueError, match=rf"{taken}: expected no file or an earlier report, got something else"):
+            prune(copy, output, in_place=in_place, **options)
+    assert contents(copy) == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_classes_stay_on_their_line(tmp_path, prune, make_jpeg):
+    for name in ("a\nb\x1b[2J", "größe"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "a.jpg").write_bytes(make_jpeg(24, 24))
+    shown = str(prune(tmp_path / "in", tmp_path / "out"))
+    assert r"a\nb\x1b[2J " in shown
+    assert "größe " in shown
+
+
 @pytest.mark.parametrize("on_bad_image", ["error", "skip"])
 def test_a_full_disk_stops_it_and_the_same_command_goes_on(
     source, tmp_path, prune, contents, monkeypatch, on_bad_image

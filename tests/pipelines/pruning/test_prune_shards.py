@@ -207,6 +207,27 @@ def test_hostile_members_are_refused_and_nothing_is_written(tmp_path, prune, inf
     assert {path.name for path in tmp_path.iterdir()} <= {"hostile.tar", "hostile.tar.gz"}
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE], ids=["names", "headers"])
+def test_headers_one_within_the_other_without_an_end(tmp_path, prune, kind):
+    info, content = member("x", b"20 path=abcdefghijk\n".ljust(512, b"\0"), type=kind)
+    (tmp_path / "a.tar").write_bytes((info.tobuf(tarfile.GNU_FORMAT) + content) * 2000)
+    with pytest.raises(SampleError, match=r"a\.tar: .* got extended headers alone"):
+        prune(tmp_path / "a.tar", tmp_path / "out.tar")
+
+
+def test_compression_is_told_by_content_and_checked_to_the_end(shards, tmp_path, prune):
+    content = (shards / "00.tar").read_bytes()
+    packed = gzip.compress(content, mtime=0)
+    (tmp_path / "named.tar").write_bytes(packed)
+    prune(tmp_path / "named.tar", tmp_path / "out.tar")
+    prune(shards / "00.tar", tmp_path / "plain.tar")
+    assert (tmp_path / "out.tar").read_bytes() == (tmp_path / "plain.tar").read_bytes()
+    for name, damaged in {"sum": packed[:-8] + bytes(4) + packed[-4:], "cut": packed[:-4]}.items():
+        (tmp_path / f"{name}.tar.gz").write_bytes(damaged)
+        with pytest.raises(SampleError, match=rf"{name}\.tar\.gz: in or after member .*(CRC|ended)"):
+            prune(tmp_path / f"{name}.tar.gz", tmp_path / "damaged.tar")
+
+
 @pytest.mark.parametrize("damage", ["cut in a header", "cut in a picture", "no end", "garbage", "empty"])
 def test_damaged_shards_are_named(shards, tmp_path, prune, damage):
     content = (shards / "00.tar").read_bytes()
