@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freqlearn import _native
-from freqlearn.channels import ChannelSet
 from freqlearn.coefficients import Coefficients, Layout
 from freqlearn.decoders import Decoded, frozen
 from freqlearn.indexing import integer
 from freqlearn.info import Sampling
+from freqlearn.keeping import EVERY_PLACE, named_places
 from freqlearn.planes import checked_sampling, checked_table
 from freqlearn.quality import quality_tables
 
@@ -24,8 +24,8 @@ _LUMA_FACTORS: dict[str, tuple[int, int]] = {
     "4:1:1": (4, 1),
     "4:1:0": (4, 2),
 }
-_DEFAULT_QUALITY = 75
-_EVERY_PLACE = 2**64 - 1
+DEFAULT_QUALITY = 75
+"""As libjpeg's."""
 
 
 def encode(
@@ -48,7 +48,8 @@ def encode(
     factors: Sampling = ((1, 1),) if gray else _factors(sampling)
     layout = Layout((height, width), factors, "gray" if gray else "YCbCr", 1)
     tables = chosen_tables(quality, quant_tables, count)
-    planes = _native.encode_pixels(pixels, tables, factors, _wanted(channels, count))
+    wanted = [EVERY_PLACE] * count if channels is None else named_places(channels, count)
+    planes = _native.encode_pixels(pixels, tables, factors, wanted)
     decoded = Decoded(planes=tuple(map(frozen, planes)), quant_tables=tables, complete=True, warnings=())
     return Coefficients(layout, "planes", decoded=decoded)
 
@@ -93,7 +94,7 @@ def chosen_tables(
         ValueError: If both are given, one is out of range, or there are not `count` tables.
     """
     if quant_tables is None:
-        number = _DEFAULT_QUALITY if quality is None else integer(quality, "quality")
+        number = DEFAULT_QUALITY if quality is None else integer(quality, "quality")
         luminance, chrominance = quality_tables(number)
         return (luminance, chrominance, chrominance)[:count]
     if quality is not None:
@@ -101,11 +102,3 @@ def chosen_tables(
     if len(quant_tables) != count:
         raise ValueError(f"expected one quantisation table per component, {count}, got {len(quant_tables)}")
     return tuple(checked_table(np.asarray(table), component) for component, table in enumerate(quant_tables))
-
-
-def _wanted(channels: Iterable[int] | None, count: int) -> list[int]:
-    """Which places are wanted of each component: bit 8*v + u."""
-    if channels is None:
-        return [_EVERY_PLACE] * count
-    chosen = channels if isinstance(channels, ChannelSet) else ChannelSet.of(channels)
-    return [sum(1 << place for place in chosen.component(component)) for component in range(count)]

@@ -14,7 +14,8 @@ from freqlearn.decoders import frozen
 
 Range: TypeAlias = tuple[int, int, int, int, int]
 """First row of blocks, end of rows, first column, end of columns; and bit 8*v + u for each coefficient of them."""
-_EVERY_PLACE = 2 ** (BLOCK * BLOCK) - 1
+EVERY_PLACE = 2 ** (BLOCK * BLOCK) - 1
+"""All coefficients of a block."""
 
 
 def kept(coefficients: Coefficients, channels: Iterable[int]) -> Coefficients:
@@ -25,7 +26,6 @@ def kept(coefficients: Coefficients, channels: Iterable[int]) -> Coefficients:
         TypeError: If a channel is not an integer.
         ValueError: If the planes are neither gray nor Y, Cb and Cr, or the channels are not a valid set.
     """
-    chosen = channels if isinstance(channels, ChannelSet) else ChannelSet.of(channels)
     layout = coefficients.layout
     if layout.color_space not in ("gray", "YCbCr"):
         where = f"{coefficients.path}: " if coefficients.path else ""
@@ -33,11 +33,23 @@ def kept(coefficients: Coefficients, channels: Iterable[int]) -> Coefficients:
             f"{where}expected gray or YCbCr planes, whose channels these are, got {layout.color_space}: read the file "
             "with decoder='pixels', or encode its pixels with DCTImage.from_rgb"
         )
-    ranges = []
-    for component, plane in enumerate(coefficients.decoded().planes):
-        rows, cols = plane.shape[:2]
-        ranges.append((0, rows, 0, cols, sum(1 << place for place in chosen.component(component))))
-    return reduced(coefficients, ranges)
+    named = named_places(channels, len(layout.sampling))
+    planes = coefficients.decoded().planes
+    return reduced(
+        coefficients,
+        [(0, len(plane), 0, plane.shape[1], places) for plane, places in zip(planes, named, strict=True)],
+    )
+
+
+def named_places(channels: Iterable[int], components: int) -> list[int]:
+    """Of each component, bit 8*v + u for each channel that is named.
+
+    Raises:
+        TypeError: If a channel is not an integer.
+        ValueError: If the channels are not a valid set.
+    """
+    chosen = channels if isinstance(channels, ChannelSet) else ChannelSet.of(channels)
+    return [sum(1 << place for place in chosen.component(component)) for component in range(components)]
 
 
 def reduced(
@@ -71,7 +83,7 @@ def reduced(
 def _reduced(plane: NDArray[Any], named: Range, smallest: NDArray[np.float64] | None) -> NDArray[Any]:
     """(rows, cols, 8, 8), read-only: a copy, or the plane itself where all of it is named."""
     top, bottom, left, right, places = named
-    if smallest is None and places == _EVERY_PLACE and (bottom - top, right - left) == plane.shape[:2]:
+    if smallest is None and places == EVERY_PLACE and (bottom - top, right - left) == plane.shape[:2]:
         return plane
     if plane.dtype == np.int16:
         # No coefficient reaches 65535.

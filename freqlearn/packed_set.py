@@ -217,16 +217,26 @@ def checked_classes(names: Any) -> tuple[str, ...]:
         TypeError: If it is no list.
         ValueError: If there is none, or one is there twice, or is no single line.
     """
-    """Class names as a tuple; a TypeError or ValueError if classes.txt could not hold them, a name a line."""
     if isinstance(names, str) or not isinstance(names, list | tuple):
         raise TypeError(f"expected a list of names, got {names!r:.80}")
     for name in names:
         if not isinstance(name, str) or not name.strip() or name != name.strip() or len(name.splitlines()) != 1:
             raise ValueError(f"expected names of one line without blanks around them, got {name!r}")
+        if not name.isascii() and not _is_unicode(name):
+            raise ValueError(f"expected names of Unicode text, got {name!r}")
     if not names or len(set(names)) < len(names):
         twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
         raise ValueError("expected different names, got " + ("none" if twice is None else f"{twice!r} twice"))
     return tuple(names)
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether UTF-8 can hold it: not the surrogates that stand for other bytes of a folder's name."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _named(channels: set[int], limit: int = 4) -> str:

@@ -29,8 +29,8 @@ from freqlearn.transforms.resizing import resized_size
 _PLACES = BLOCK * BLOCK
 # The largest that baseline JPEG codes of 8-bit samples (ITU-T T.81, table F.1); `write_jpeg` checks each for itself.
 _LIMIT = 2047
-# The longest side that a JPEG file can have (ITU-T T.81, B.2.2).
-_LONGEST_PX = 65535
+LONGEST_PX = 65500
+"""The longest side that libjpeg reads (its JPEG_MAX_DIMENSION), and so most programs; a JPEG file may have 65535."""
 
 PACKED_FACTORS: dict[PackedSampling, Sampling] = {"4:4:4": ((1, 1),) * 3, "4:2:0": ((2, 2), (1, 1), (1, 1))}
 """Sampling factors (h, v) of packed pictures that are not gray."""
@@ -140,7 +140,7 @@ def aligned(plan: Plan, short_side_px: int, crop_px: int) -> Plan:
     begins, sides = [], []
     for side in plan.output_size:
         before = centred(crop_px, side)
-        margin = min(before, side - before - crop_px, (_LONGEST_PX - crop_px) // 2) // BLOCK * BLOCK
+        margin = min(before, side - before - crop_px, (LONGEST_PX - crop_px) // 2) // BLOCK * BLOCK
         begins.append(before - margin)
         sides.append(crop_px + 2 * margin)
     return plan.crop(top=begins[0], left=begins[1], height=sides[0], width=sides[1])
@@ -164,7 +164,9 @@ def check_sizes(short_side_px: int, crop_px: int, sampling: str = "4:4:4") -> No
     unit = BLOCK if sampling == "4:4:4" else 2 * BLOCK
     if integer(crop_px, "crop_px") < unit or crop_px % unit:
         raise ValueError(f"expected crop_px to be a positive multiple of {unit} for {sampling}, got {crop_px}")
-    if integer(short_side_px, "short_side_px") < crop_px or (short_side_px - crop_px) % (2 * BLOCK):
+    if integer(short_side_px, "short_side_px") > LONGEST_PX:
+        raise ValueError(f"expected short_side_px of at most {LONGEST_PX}, which readers take, got {short_side_px}")
+    if short_side_px < crop_px or (short_side_px - crop_px) % (2 * BLOCK):
         near = crop_px + max(0, round((short_side_px - crop_px) / (2 * BLOCK))) * 2 * BLOCK
         raise ValueError(
             f"expected short_side_px = crop_px + a multiple of 16, so that the centre crop begins on a block, got "

@@ -113,6 +113,17 @@ def partial_path(output: Path, rank: int = 0) -> Path:
     return output.with_name(f"{output.name}.partial" + (f".{rank}" if rank else ""))
 
 
+def has_content(path: Path, size_bytes: int, sha256: str) -> bool:
+    """Whether a file is there, of that size and of that SHA-256 in hexadecimal digits."""
+    try:
+        if path.stat().st_size != size_bytes:
+            return False
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
 def digest_of_run(files: Iterable[str | Path], options: str) -> str:
     """What identifies a run: its files, with sizes and times of change, and its options.
 

@@ -11,12 +11,11 @@ from freqlearn.indexing import label
 from freqlearn.packed_set import PackedSet
 from freqlearn.pipelines.data import reason
 from freqlearn.reading import read_bytes, read_dct
-from freqlearn.repacking import PACKED_FACTORS, file_channels
+from freqlearn.repacking import LONGEST_PX, PACKED_FACTORS, file_channels
 from freqlearn.spec import InputSpec
 
 # What float32 may add to half a quantisation step, in dequantised units: sums of some dozen values of up to 1024.
 _FLOAT32 = 5e-3
-_LONGEST_PX = 65535
 
 
 class PictureChecks:
@@ -42,7 +41,7 @@ class PictureChecks:
         """What is wrong with a picture's file."""
         try:
             # A set may come from anywhere: no picture of another size is worth the memory.
-            img = read_dct(jpeg, decoder="native", max_pixels=self._short_side_px * _LONGEST_PX)
+            img = read_dct(jpeg, decoder="native", max_pixels=self._short_side_px * LONGEST_PX)
             complaints = img.warnings  # decodes it
         except (ValueError, OSError) as error:
             return [f"expected a JPEG file that can be decoded: {reason(error)}"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freqlearn.channels import ChannelSet
-from freqlearn.encoding import chosen_tables
+from freqlearn.encoding import DEFAULT_QUALITY, chosen_tables
 from freqlearn.packed_set import Packing
 from freqlearn.pipelines.folders import ClassFolder
 from freqlearn.pipelines.inputs import chosen_channels, measured_spec, read_spec
@@ -19,7 +19,7 @@ from freqlearn.reading import read_dct
 from freqlearn.repacking import Repacking, check_sizes, file_channels
 from freqlearn.spec import InputSpec
 
-_DEFAULT_SIZE, _DEFAULT_QUALITY = 512, 75
+_DEFAULT_SIZE = 512
 _TABLES = 3  # Y, Cb, Cr
 
 
@@ -67,7 +67,7 @@ def chosen_packing(options: PackOptions, short_side_px: int, channels: ChannelSe
         ValueError: If something is out of range.
     """
     tables = None if options.quant_tables is None else read_tables(options.quant_tables)
-    quality = (_DEFAULT_QUALITY if options.quality is None else options.quality) if tables is None else None
+    quality = (DEFAULT_QUALITY if options.quality is None else options.quality) if tables is None else None
     chosen = chosen_tables(quality, tables, _TABLES)
     file_channels(channels, options.sampling)
     return Packing(

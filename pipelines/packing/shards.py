@@ -1,6 +1,5 @@
 """Making the shards of a packed set, one after another, with photos packed in several threads."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from freqlearn.pipelines.in_order import InOrder
 from freqlearn.pipelines.packing.photos import PackedPhotos
 from freqlearn.pipelines.progress import progress_bar
 from freqlearn.pipelines.shards.writing import write_shard
-from freqlearn.pipelines.unfinished import Unfinished
+from freqlearn.pipelines.unfinished import Unfinished, has_content
 from freqlearn.reading import read_bytes, read_dct
 from freqlearn.repacking import Repacking
 from freqlearn.writing import write_jpeg
@@ -130,16 +129,7 @@ class ShardMaker:
             return None
         noted = dict(done[file])
         shard = MadeShard(**noted | {"skipped": [(name, why) for name, why in noted["skipped"]]})
-        path = self.root / file
-        if not shard.images:
-            return shard
-        try:
-            if path.stat().st_size != shard.bytes:
-                return None
-            with open(path, "rb") as content:
-                return shard if hashlib.file_digest(content, "sha256").hexdigest() == shard.sha256 else None
-        except OSError:
-            return None
+        return shard if not shard.images or has_content(self.root / file, shard.bytes, shard.sha256) else None
 
     def _packed(self, job: tuple[PackedPhotos, int]) -> _Packed | Exception:
         photos, position = job

@@ -1,7 +1,6 @@
 """What a pruning has done, noted while it runs, so that the same command goes on after a stop."""
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from freqlearn.pipelines.pruning.tally import Outcome
-from freqlearn.pipelines.unfinished import partial_path
+from freqlearn.pipelines.unfinished import has_content, partial_path
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class DoneLog:
         with open(self.path, "rb") as file:
             file.seek(self._lines[name])
             noted = json.loads(file.readline())
-        if noted["sha256"] is not None and not _has_content(target, noted["bytes"], noted["sha256"]):
+        if noted["sha256"] is not None and not has_content(target, noted["bytes"], noted["sha256"]):
             return None
         return Outcome.parsed(noted["outcome"])
 
@@ -130,13 +129,3 @@ def _parsed(line: bytes) -> dict[str, Any]:
     except ValueError:
         noted = None
     return noted if isinstance(noted, dict) else {}
-
-
-def _has_content(path: Path, size_bytes: int, sha256: str) -> bool:
-    try:
-        if path.stat().st_size != size_bytes:
-            return False
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
