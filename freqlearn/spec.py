@@ -251,7 +251,9 @@ class InputSpec:
         """
         try:
             return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except (TypeError, ValueError) as error:  # ValueError: also text that is not UTF-8
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{os.fspath(path)}: expected an InputSpec as JSON, got a file that is no text") from error
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 
     def __repr__(self) -> str:

@@ -83,7 +83,8 @@ def _parser(name: str, command: Command, function: Callable[..., Any]) -> "Argum
     class Parser(ArgumentParser):
         def format_help(self, formatter: argparse.HelpFormatter | None = None) -> str:
             # Options are Python names inside and have dashes outside; _canonical accepts both.
-            text = re.sub(r"--[a-z]\w+", _dashed, super().format_help(formatter))
+            text = re.sub(r"(--[a-z]+)_ ([A-Z]+)_( {2,})?", _python_keyword, super().format_help(formatter))
+            text = re.sub(r"--[a-z]\w+", _dashed, text)
             return re.sub(r"<class\s+'(\w+)'>", r"\1", text)
 
     set_loader(_YAML, _read_yaml, exceptions=(yaml.YAMLError,))
@@ -132,6 +133,11 @@ def _add_positional(parser: "ArgumentParser", name: str, source: Callable[..., A
     nargs = "+" if several else ("?" if parameter.default is not inspect.Parameter.empty else None)
     kind = str if parameter.annotation is str else Path  # a Path would spoil a URL
     parser.add_argument(name, type=kind, nargs=nargs, help=documented.get(name), metavar=name.upper())
+
+
+def _python_keyword(option: re.Match[str]) -> str:
+    """`--for FOR` of `--for_ FOR_`, with what stands beside it where it stood."""
+    return f"{option[1]} {option[2]}" + (f"{option[3]}  " if option[3] else "")
 
 
 def _dashed(option: re.Match[str]) -> str:

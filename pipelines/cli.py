@@ -84,7 +84,7 @@ COMMANDS: dict[str, Command] = {
         positional=("checkpoint",),
     ),
     "info": Command(
-        "what JPEG files, checkpoints and exported models say of themselves",
+        "what JPEG files, checkpoints, exported models and packed sets say of themselves",
         "freqlearn.pipelines.model_commands:info",
         positional=("files",),
     ),

@@ -124,17 +124,19 @@ def measured_spec(
 
 
 def read_spec(text: str) -> InputSpec:
-    """An InputSpec from a JSON file or a preset's name.
+    """An InputSpec from a JSON file, a classifier's checkpoint or a preset's name.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is none of them.
     """
+    if text.endswith(".ckpt"):
+        return _trained_spec(text)
     if Path(text).is_file():
         return InputSpec.load(text)
     if text in InputSpec.preset_names():
         return InputSpec.preset(text)
     raise ValueError(
-        f"{text}: neither a spec file nor a preset; presets are {', '.join(InputSpec.preset_names())}; "
+        f"{text}: neither a spec file, a checkpoint nor a preset; presets are {', '.join(InputSpec.preset_names())}; "
         "`freqlearn stats` writes a spec file"
     )
 
@@ -163,6 +165,17 @@ def read_channels(text: str, *, top: int | None = None) -> ChannelSet:
     except (OSError, ValueError) as error:
         reason = f"{text}: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise ValueError(f"channels: {reason}") from error
+
+
+def _trained_spec(checkpoint: str) -> InputSpec:
+    from freqlearn.pipelines.checkpoint import read_header
+
+    header = read_header(checkpoint)
+    if header.is_detector:
+        raise ValueError(
+            f"{checkpoint}: expected a classifier, got a detector, which sees the whole picture at another size"
+        )
+    return header.spec
 
 
 def _is_importance(path: Path) -> bool:

@@ -182,12 +182,13 @@ def profile(options: ProfileOptions) -> None:
 
 
 def info(files: list[Path]) -> int:
-    """Say what the headers of JPEG files hold, or what a checkpoint or an exported model was trained for.
+    """Say what the headers of JPEG files hold, what a checkpoint or an exported model was trained for, or a set packed.
 
     Args:
-        files: JPEG files, checkpoints (.ckpt), or exported models (.onnx, .pt2).
+        files: JPEG files, checkpoints (.ckpt), exported models (.onnx, .pt2), or packed sets (their folders).
     """
     from freqlearn.exported import load_exported
+    from freqlearn.packed_set import INDEX
     from freqlearn.pipelines.checkpoint import read_header
     from freqlearn.pipelines.data import naming_file
     from freqlearn.reading import read_info
@@ -200,6 +201,8 @@ def info(files: list[Path]) -> int:
                 about: Any = f"{header.title}; classes: {', '.join(header.classes)}"
             elif file.suffix in (".onnx", ".pt2"):
                 about = load_exported(file).description
+            elif file.name == INDEX or file.is_dir():
+                about = _packed_set(file)
             else:
                 about = read_info(file)
             say(f"{file}: {about}")
@@ -207,6 +210,22 @@ def info(files: list[Path]) -> int:
             failed = True
             sys.stderr.write(" ".join(naming_file(file, error).split()) + "\n")
     return int(failed)
+
+
+def _packed_set(path: Path) -> str:
+    from freqlearn.packed_set import INDEX, PackedSet
+
+    if path.is_dir() and not (path / INDEX).is_file():
+        raise ValueError(f"{path}: expected a file or a packed set, got a folder without {INDEX}")
+    packed = PackedSet.load(path)
+    splits = ", ".join(
+        f"{split.images:,} images in {name} ({split.bytes / 1e6:,.1f} MB in tar shards: {len(split.shards)})"
+        for name, split in packed.splits.items()
+    )
+    how = packed.packing
+    tables = "tables of its own" if how.quality is None else f"quality {how.quality}"
+    classes = ", ".join(packed.classes)
+    return f"{splits}; for {packed.spec}; files carry {how.channels}, {how.sampling}, {tables}; classes: {classes}"
 
 
 def _as_json(prediction: Any) -> dict[str, Any]:

@@ -61,8 +61,9 @@ class PictureOptions:
         norm: How the network normalises its maps: by BatchNorm; by BatchNorm over the images of all processes, on GPUs
             (sync_batch); by GroupNorm, LayerNorm over channels, or InstanceNorm, which do not care how many images are
             in a batch; or by a learned mixture (switchable).
-        spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, or a preset's name such as imagenet-448.
-            Without one, a packed set's own is taken; of others, statistics are measured on the training files first.
+        spec: InputSpec with mean and std: a JSON file of `freqlearn stats`, a checkpoint's, or a preset's name such as
+            imagenet-448. Without one, a packed set's own is taken; of others, statistics are measured on the training
+            files first.
         size_px: Height and width of the picture that the network sees. By default a packed set's, or 448 (mobilenet_v2:
             896; small, rgb: 224).
         resize_px: Short side that evaluation resizes to before the centre crop. By default a packed set's, or 8/7 of

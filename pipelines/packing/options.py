@@ -18,8 +18,9 @@ class PackOptions:
         output: Folder for the packed set: a new or empty one, or one that the same command has left unfinished.
         check: Instead of packing, read this packed set from beginning to end and name all that is wrong with it. With
             data, compare what evaluation sees of each picture and of its photo too.
-        spec: The model's InputSpec, which says sizes, channels, mean and std: a JSON file, or a preset's name such as
-            imagenet-448. Without one, mean and std are measured on the training photos first.
+        spec: The model's InputSpec, which says sizes, channels, mean and std: a JSON file, a checkpoint
+            of `freqlearn train`, or a preset's name such as imagenet-448. Without one, mean and std are measured on the
+            training photos first.
         size: Without a spec, the short side that evaluation resizes photos to; by default 512.
         crop: Without a spec, the side of evaluation's centre crop; by default 7/8 of size: 448 for 512, 224 for 256.
             size must be crop plus a multiple of 16, so that the crop begins on a block.

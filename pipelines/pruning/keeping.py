@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from freqlearn.image import DCTImage
 from freqlearn.pipelines.inputs import read_channels, read_spec
 from freqlearn.pipelines.pruning.options import PruneOptions
-from freqlearn.spec import InputSpec
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def _literal(options: PruneOptions) -> Keeping:
 
 
 def _visible(options: PruneOptions, name: str) -> Keeping:
-    spec = _spec(name)
+    spec = read_spec(name)
     if spec.kind != "dct":
         raise ValueError(f"{name}: expected a spec of frequency channels, got one of pixels, which weighs everything")
     seen: dict[str, Any] = {
@@ -70,14 +68,3 @@ def _visible(options: PruneOptions, name: str) -> Keeping:
         f"{options.negligible:g}, of {spec}",
         {"for": spec.to_dict(), **seen},
     )
-
-
-def _spec(name: str) -> InputSpec:
-    if not name.endswith(".ckpt"):
-        return read_spec(name)
-    from freqlearn.pipelines.checkpoint import read_header
-
-    header = read_header(Path(name))
-    if header.is_detector:
-        raise ValueError(f"{name}: expected a classifier, got a detector, which sees the whole picture at another size")
-    return header.spec

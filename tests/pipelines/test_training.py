@@ -363,6 +363,17 @@ def test_spec_by_name() -> None:
     assert read_spec("dctnet-resnet50-24") == InputSpec.preset("dctnet-resnet50-24")
 
 
+def test_spec_of_a_checkpoint(trained: TrainResult) -> None:
+    assert read_spec(str(trained.checkpoint)) == read_header(trained.checkpoint).spec
+
+
+def test_spec_that_is_a_photo(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(ValueError, match=r"photo\.jpg: expected an InputSpec as JSON, got a file that is no text"):
+        read_spec(str(photo))
+
+
 @pytest.mark.parametrize("steps", [1, 10, 1000])
 def test_schedule_is_linear_then_torchs_cosine(steps: int) -> None:
     how = Optimisation(lr=0.1, warmup=0.1)
