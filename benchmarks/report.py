@@ -1,10 +1,11 @@
-"""What every benchmark shares: the table on the screen, the JSON beside it, and the machine that it ran on."""
+"""What every benchmark shares: the table on the screen, the JSON or CSV beside it, and the machine that it ran on."""
 
+import csv
 import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from freqlearn.pipelines.bench.machine import processor
 from freqlearn.pipelines.tables import table
 
-__all__ = ["machine", "table", "write"]
+__all__ = ["machine", "table", "write", "write_rows"]
 
 RESULTS = Path("runs") / "benchmarks"
 
@@ -35,4 +36,13 @@ def write(name: str, result: Mapping[str, Any], *, folder: Path = RESULTS) -> Pa
     path = folder / f"{name}.json"
     command = " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
     path.write_text(json.dumps({"command": command, "machine": machine(), **result}, indent=2) + "\n")
+    return path
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows, all with the columns of the first, as a CSV file; return its path."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return path

@@ -1,6 +1,7 @@
 """Writing a file so that a reader sees the old content or the new one, never half of it."""
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -77,7 +78,14 @@ def remove_leftovers(folder: str | os.PathLike[str], pattern: str = "*") -> list
     return leftovers
 
 
+def target_of(name: str) -> str | None:
+    """The name of the file that a temporary file was to become; None if it is no temporary file's name."""
+    found = _TEMPORARY.fullmatch(name)
+    return None if found is None else found[1]
+
+
 _SUFFIX = ".tmp"
+_TEMPORARY = re.compile(rf"\.(.+)\.\d+{re.escape(_SUFFIX)}", re.DOTALL)
 
 
 def _replace(target: Path, write: Callable[[IO[bytes]], object], keep: Path | None, synchronised: bool) -> None:

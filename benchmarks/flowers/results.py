@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.flowers.running import TOP, Experiment
 from benchmarks.flowers.variants import OCTAVE_ALPHAS, VARIANTS, Variant
+from benchmarks.report import write_rows
 from freqlearn.channels import ChannelSet
 from freqlearn.indexing import NUM_CHANNELS, label
 from freqlearn.pipelines.folders import read_class_folder
@@ -230,7 +231,7 @@ def write_csv(experiment: Experiment, rows: Mapping[str, Row], seeds: Sequence[i
         for index in range(NUM_CHANNELS)
     ]
     tables = {"runs": runs, "photos": photos, "rankings": channels, "curves": list(_curves(experiment, rows))}
-    return [_write(folder / f"{name}.csv", table) for name, table in tables.items()]
+    return [write_rows(folder / f"{name}.csv", table) for name, table in tables.items()]
 
 
 def _curves(experiment: Experiment, rows: Mapping[str, Row]) -> Iterator[dict[str, Any]]:
@@ -247,14 +248,6 @@ def _curves(experiment: Experiment, rows: Mapping[str, Row]) -> Iterator[dict[st
                             epochs.setdefault(int(line["epoch"]), {}).update(values)
             for epoch, values in sorted(epochs.items()):
                 yield {"variant": name, "seed": seed, "epoch": epoch, **{key: values.get(key, "") for key in columns}}
-
-
-def _write(path: Path, table: Sequence[Mapping[str, Any]]) -> Path:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]) if table else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-    return path
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -7,7 +7,6 @@ The accuracies are those of `python -m benchmarks.flowers_bytes`; the other tabl
 """
 
 import argparse
-import csv
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from benchmarks.flowers.running import Experiment
 from benchmarks.flowers_bytes import results
 from benchmarks.flowers_bytes.picture import draw
 from benchmarks.page import rewritten
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, write_rows
 from freqlearn.pipelines.bench.report import Section
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -46,7 +45,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     tables = measured(RESULTS)
     for name, rows in tables.items():
-        print(write_csv(DOCS / "results" / f"bytes_{name.replace('-', '_')}.csv", rows))
+        print(write_rows(DOCS / "results" / f"bytes_{name.replace('-', '_')}.csv", rows))
     data = os.environ.get("FREQLEARN_DATA")
     if data:
         experiment = Experiment(Path(data) / "flowers", options.output, epochs=0)
@@ -63,15 +62,6 @@ def main() -> None:
     markdown = {name: Section(name, "", rows).markdown() for name, rows in tables.items()}
     page.write_text(rewritten(page.read_text(), markdown))
     print(f"{page}: {', '.join(tables)}")
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write a table as it is shown."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """From single evaluations to the tables, the picture and the CSV files of docs/bytes.md."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from benchmarks.flowers.running import Experiment
 from benchmarks.flowers.variants import SIZES_PX
 from benchmarks.flowers_bytes.copies import Copy, Group, copies
 from benchmarks.flowers_bytes.running import channel_error, correct, is_trained
+from benchmarks.report import write_rows
 from freqlearn.pipelines.folders import read_class_folder
 
 GROUPS: tuple[Group, ...] = ("small", "main")
@@ -130,7 +129,7 @@ def write_csv(experiment: Experiment, found: dict[Group, list[Row]], folder: Pat
         {"photo": str(path.relative_to(val.root))} | {name: int(answers[n]) for name, answers in columns.items()}
         for n, path in enumerate(val.paths())
     ]
-    return [_write(folder / "bytes_runs.csv", runs), _write(folder / "bytes_photos.csv", photos)]
+    return [write_rows(folder / "bytes_runs.csv", runs), write_rows(folder / "bytes_photos.csv", photos)]
 
 
 def _models(row: Row) -> Iterator[tuple[str, int, NDArray[np.float64]]]:
@@ -138,11 +137,3 @@ def _models(row: Row) -> Iterator[tuple[str, int, NDArray[np.float64]]]:
     yield from (("original", seed, answers) for seed, answers in zip(row.seeds, row.originals, strict=True))
     if row.own is not None and row.copy.same_pictures.kind != "original":
         yield from ((row.copy.name, seed, answers) for seed, answers in zip(row.own_seeds, row.own, strict=True))
-
-
-def _write(path: Path, lines: Sequence[dict[str, Any]]) -> Path:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(lines[0]) if lines else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    return path

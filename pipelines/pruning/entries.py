@@ -1,18 +1,18 @@
 """What there is to prune: the files below a folder, a single file, or tar shards."""
 
 import os
-import re
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from freqlearn import atomic
+from freqlearn.pipelines.listing import files_below
 from freqlearn.pipelines.pruning.pictures import is_picture
 from freqlearn.pipelines.shards.listing import SUFFIXES, expand
 
 Kind = Literal["picture", "shard", "other"]
-_LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of freqlearn.atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def remove_leftovers(root: Path, written: Collection[str] | None) -> list[Path]:
     for folder, _, names in os.walk(root):
         there = {*names, *(written or ())}
         for name in names:
-            found = _LEFTOVER.fullmatch(name)
-            if found and (written is None or found[1] in there):
+            target = atomic.target_of(name)
+            if target is not None and (written is None or target in there):
                 removed.append(Path(folder, name))
                 removed[-1].unlink(missing_ok=True)
     return removed
@@ -114,18 +114,10 @@ def _entry(name: str, path: Path) -> Entry:
 
 
 def _files_below(root: Path, links: bool) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=links, onerror=_raise):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link back to a folder above: it would never end
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        for name in names:
-            path = Path(folder, name)
-            if links or not path.is_symlink():
-                _check_regular(path)
-                yield path
+    for path in files_below(root, links=links):
+        if links or not path.is_symlink():
+            _check_regular(path)
+            yield path
 
 
 def _check_regular(path: Path) -> None:
@@ -135,7 +127,3 @@ def _check_regular(path: Path) -> None:
         return
     if not stat.S_ISREG(mode):  # reading a pipe could wait for ever
         raise ValueError(f"{path}: expected a file or a folder, got a pipe, a socket or a device; move it elsewhere")
-
-
-def _raise(error: OSError) -> None:
-    raise error

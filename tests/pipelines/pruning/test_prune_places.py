@@ -65,6 +65,13 @@ def test_elsewhere_links_are_followed(copy, tmp_path, prune):
     assert not (tmp_path / "out/photos/round").exists()
 
 
+def test_a_folder_of_many_names_is_pruned_under_the_first(copy, tmp_path, prune):
+    for name in "mgtbwqekz":
+        (copy / name).symlink_to(copy / "photos")
+    prune(copy, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [
