@@ -136,8 +136,8 @@ def read_spec(text: str) -> InputSpec:
     if text in InputSpec.preset_names():
         return InputSpec.preset(text)
     raise ValueError(
-        f"{text}: neither a spec file, a checkpoint nor a preset; presets are {', '.join(InputSpec.preset_names())}; "
-        "`freqlearn stats` writes a spec file"
+        f"{text}: neither a spec file nor a preset; presets are {', '.join(InputSpec.preset_names())}; "
+        "`freqlearn stats` writes a spec file, `freqlearn train` a checkpoint, which holds one"
     )
 
 
