@@ -158,5 +158,8 @@ def test_a_half_written_line_is_passed_over(mixed, whole, tmp_path, prune, conte
     stopped([str(mixed), str(output)], "named", 8)
     partial = output / "prune.json.partial"
     partial.write_bytes(partial.read_bytes()[:-20])
+    stopped([str(mixed), str(output)], "noted", 2)
+    lines = [json.loads(line) for line in partial.read_bytes().splitlines()]  # nothing is left of it
+    assert len(lines) > 8
     prune(mixed, output)
     assert without_output(contents(output)) == whole
