@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from freqlearn.channels import ChannelSet
 from freqlearn.planes import checked_table
+from freqlearn.quality import quality_tables
 
 Sampling: TypeAlias = Literal["4:4:4", "4:2:0"]
 
@@ -20,6 +21,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _T = TypeVar("_T")
 _LARGEST = 2**63 - 1
+_FEWEST_BYTES = 4 * 512  # of a sample: a picture and a label with a tar header each
+_LONGEST_PX = 65535  # of a JPEG file's side (ITU-T T.81, B.2.2)
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,14 @@ class Packing:
     seed: int
 
     def __post_init__(self) -> None:
-        _check_count("short_side_px", self.short_side_px, least=8)
+        _check_count("short_side_px", self.short_side_px, least=8, most=_LONGEST_PX)
         if not isinstance(self.channels, ChannelSet):
             raise TypeError(f"channels: expected a ChannelSet, got {self.channels!r}")
         if self.quality is not None:
             _check_count("quality", self.quality, least=1, most=100)
         object.__setattr__(self, "quant_tables", within("quant_tables", _three_tables, self.quant_tables))
+        if self.quality is not None and not _are_of_quality(self.quality, self.tables):
+            raise ValueError(f"quality: expected none, as the tables are not those of a quality of {self.quality}")
         if self.sampling not in get_args(Sampling):
             raise ValueError(f"sampling: expected one of {', '.join(get_args(Sampling))}, got {self.sampling!r}")
         _check_count("shard_images", self.shard_images, least=1)
@@ -94,8 +99,13 @@ class PackedShard:
         split, _, name = self.file.partition("/") if isinstance(self.file, str) else ("", "", "")
         if not (_SPLIT_NAME.fullmatch(split) and _SHARD_NAME.fullmatch(name)):
             raise ValueError(f'file: expected the path of a tar file such as "train/0000.tar", got {self.file!r}')
-        _check_count("images", self.images, least=1)
         _check_count("bytes", self.bytes, least=1)
+        _check_count("images", self.images, least=1)
+        if self.images > self.bytes // _FEWEST_BYTES:  # readers make lists of so many
+            raise ValueError(
+                f"images: expected at most {self.bytes // _FEWEST_BYTES} in {self.bytes} bytes of a tar "
+                f"file, got {self.images}"
+            )
         if not isinstance(self.sha256, str) or not _SHA256.fullmatch(self.sha256):
             raise ValueError(f"sha256: expected 64 lower-case hexadecimal digits, got {self.sha256!r}")
 
@@ -196,10 +206,16 @@ def _three_tables(tables: Any) -> tuple[tuple[int, ...], ...]:
     if not isinstance(tables, Sequence) or len(tables) != 3:
         raise ValueError(f"expected three tables, of Y, Cb and Cr, got {tables!r:.80}")
     for number, table in enumerate(tables):
-        if not isinstance(table, Sequence) or len(table) != 64:
-            raise ValueError(f"expected 64 entries of quantisation table {number}, got {table!r:.80}")
+        if not isinstance(table, Sequence) or len(table) != 64 or any(type(entry) is not int for entry in table):
+            raise ValueError(f"expected 64 integers of quantisation table {number}, got {table!r:.80}")
     arrays = (checked_table(np.asarray(table).reshape(8, 8), number) for number, table in enumerate(tables))
     return tuple(tuple(array.ravel().tolist()) for array in arrays)
+
+
+def _are_of_quality(quality: int, tables: Sequence[NDArray[np.uint16]]) -> bool:
+    luminance, chrominance = quality_tables(quality)
+    expected = (luminance, chrominance, chrominance)
+    return all(np.array_equal(table, other) for table, other in zip(tables, expected, strict=True))
 
 
 def _check_count(name: str, value: Any, *, least: int, most: int = _LARGEST) -> None:

@@ -45,7 +45,10 @@ def pack(options: PackOptions) -> PackReport:
     packing = chosen_packing(options, unmeasured.resize_px or 0, channels)
     photos = find_photos(options.data, seed=options.seed)
     train = next(iter(photos.values())).folder
-    checked_classes(train.classes)
+    try:
+        checked_classes(train.classes)
+    except ValueError as error:
+        raise ValueError(f"{options.data}: class folders: {error}; rename them") from error
     facts = (
         unmeasured.to_json(),
         json.dumps(packing.to_dict()),

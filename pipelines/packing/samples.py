@@ -27,13 +27,18 @@ def samples_of(path: Path) -> Iterator[Sample | str]:
         OSError, tarfile.TarError, EOFError, ValueError: If the file cannot be read to its end.
     """
     sample = Sample("", {})
+    size_bytes = path.stat().st_size
     with tarfile.open(path, "r:", tarinfo=StrictInfo) as tar:
         for member in tar:
             tar.members = []  # type: ignore[attr-defined]  # or it keeps them all
-            file = tar.extractfile(member) if member.isreg() else None
+            file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if file is None:
                 yield f"expected files alone, got {member.name}, which is none"
                 continue
+            if member.size > size_bytes:  # which would be read at once
+                raise tarfile.ReadError(
+                    f"member {member.name}: expected no more than the file's bytes, got {member.size}"
+                )
             folder, _, name = member.name.rpartition("/")
             stem, _, suffix = name.partition(".")
             key, suffix = f"{folder}/{stem}" if folder else stem, suffix.lower()

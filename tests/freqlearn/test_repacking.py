@@ -254,15 +254,17 @@ def test_channels_that_halved_chroma_does_not_have():
         file_channels(fl.ChannelSet.of([64 + 8 * 4]), "4:2:0")
 
 
-def test_long_photos_keep_as_much_as_a_jpeg_file_holds(make_jpeg):
+def test_long_photos_keep_as_much_as_readers_take(make_jpeg):
     photo = make_jpeg(1, 9000, sampling="4:4:4")
     packed = assert_seen_alike(photo, Repacking(8, 8))
-    assert packed.size_px == (8, 65528)
+    assert packed.size_px == (8, 65496)
+    assert Image.open(io.BytesIO(fl.write_jpeg(packed))).convert("RGB").size == (65496, 8)
 
 
 @pytest.mark.parametrize(
     ("short_side_px", "crop_px", "sampling", "match"),
     [
+        (65504, 64, "4:4:4", "short_side_px of at most 65500, .* got 65504"),
         (100, 64, "4:4:4", "short_side_px = crop_px [+] a multiple of 16, .* got 100 with crop_px 64; use 96"),
         (64, 96, "4:4:4", "got 64 with crop_px 96; use 96"),
         (96, 60, "4:4:4", "crop_px to be a positive multiple of 8 for 4:4:4, got 60"),

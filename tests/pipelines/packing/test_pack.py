@@ -280,6 +280,16 @@ def test_splits_have_the_classes_of_training(mixed_photos, pack_options, tmp_pat
         pack(pack_options(tmp_path / "other", data=photos))
 
 
+@pytest.mark.parametrize("name", [b" a", b"a\nb", b"\xff"], ids=["blank", "two lines", "no text"])
+def test_classes_that_a_list_cannot_hold(make_jpeg, pack_options, tmp_path, name):
+    folder = tmp_path / "photos" / os.fsdecode(name)
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(make_jpeg(40, 40))
+    with pytest.raises(ValueError, match=r"photos: class folders: expected names of .*; rename them"):
+        pack(pack_options(tmp_path / "out", data=tmp_path / "photos"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_spec_says_sizes_channels_mean_and_std(pack_options, tmp_path):
     spec = fl.InputSpec("dct", DCT_24, (3.0,) * 24, (50.0,) * 24, size_px=32, resize_px=64)
     spec.save(tmp_path / "spec.json")

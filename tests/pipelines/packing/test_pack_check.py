@@ -1,6 +1,7 @@
 """`freqlearn pack --check` names everything that was done to a packed set, and nothing else."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -122,6 +123,26 @@ def test_a_header_claims_more_than_there_can_be(copied):
     assert_only(faults(copied), "expected the checksum", "the header at byte 0 claims more", "expected 3 images, got 0")
 
 
+@pytest.mark.parametrize("kind", ["large", "sparse"])
+def test_a_member_claims_more_than_there_can_be(copied, kind):
+    if kind == "large":
+        info = tarfile.TarInfo("0000003-a.jpg")
+        info.size = 1 << 60
+        content = info.tobuf(tarfile.GNU_FORMAT)
+        wrong = "member 0000003-a.jpg: expected no more than the file's bytes, got 1152921504606846976"
+    else:
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            info = tarfile.TarInfo("0000003-a.jpg")
+            info.size = 512
+            sparse = {"major": "1", "minor": "0", "realsize": str(1 << 50), "name": info.name}
+            info.pax_headers = {f"GNU.sparse.{field}": value for field, value in sparse.items()}
+            tar.addfile(info, io.BytesIO(b"1\n0\n0\n".ljust(512, b"\0")))
+        content, wrong = file.getvalue(), "expected files alone, got 0000003-a.jpg, which is none"
+    (copied / SHARD).write_bytes(content)
+    assert_only(faults(copied), f"{SHARD}: expected .* got ", wrong, f"{SHARD}: expected 3 images, got 0")
+
+
 def test_a_shard_too_many(copied):
     shutil.copy(copied / SHARD, copied / "val/0009.tar")
     (copied / "val/notes.txt").write_text("not a shard")
@@ -198,6 +219,10 @@ def test_the_index_says_other_channels_tables_sizes_sampling(copied):
     assert len(found) == 14 + 2 * 12  # a line for each component; two are gray
     assert sum("channels that the index does not name, got others: Y(1,0)" in one for one in found) == 14
     found = changed(lambda index: index["packing"]["quant_tables"][0].reverse())
+    assert_only(found, "packing.quality: .* the tables are not those of a quality of 80")
+    found = changed(
+        lambda index: (index["packing"].update(quality=None), index["packing"]["quant_tables"][0].reverse())
+    )
     assert len(found) == 14
     assert all("expected the index's quantisation table of component 0" in one for one in found)
     found = changed(lambda index: index["packing"].update(sampling="4:2:0"))
