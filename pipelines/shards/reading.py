@@ -201,12 +201,21 @@ def _contents(stream: Any, mode: str, end: int | None) -> Iterator[tuple[str, by
         for tar, member in _members(stream, mode):
             name = member.name
             file = tar.extractfile(member)
-            yield name, file.read() if file is not None else b""
+            yield name, _whole(member, file) if file is not None else b""
             if end is not None and tar.offset >= end:
                 return
     except BROKEN as error:
         where = "at its beginning" if name is None else f"in or after member {name}"
         raise tarfile.ReadError(f"{where}: {_reason(error)}") from error
+
+
+def _whole(member: tarfile.TarInfo, file: IO[bytes]) -> bytes:
+    try:
+        return file.read()
+    except (MemoryError, OverflowError) as error:
+        raise tarfile.ReadError(
+            f"expected what fits into memory, got a header that claims {member.size} bytes"
+        ) from error
 
 
 def _exit_status(stream: Any) -> int | None:

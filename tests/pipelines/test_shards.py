@@ -144,6 +144,14 @@ def test_a_damaged_header_is_not_the_end(folder, tmp_path):
         open_shards(tmp_path, classes=CLASSES)
 
 
+def test_a_picture_that_claims_any_size(tmp_path):
+    info = tarfile.TarInfo("a.jpg")
+    info.size = 1 << 60
+    (tmp_path / "huge.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(SampleError, match=r"huge\.tar: in or after member a\.jpg: .* claims 1152921504606846976 bytes"):
+        list(read_samples(str(tmp_path / "huge.tar")))
+
+
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["extended", "name"])
 def test_a_header_that_claims_any_size_takes_no_memory(folder, tmp_path, kind):
     broken = tmp_path / "broken.tar"
