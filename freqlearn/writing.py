@@ -27,7 +27,7 @@ def write_jpeg(
 
     What is read from the file again has the same coefficients, quantisation tables, sampling factors, size, colours
     and, unless metadata="none", orientation. Baseline where it can be, extended where a quantisation table needs 16
-    bits.
+    bits. Sides of 65,501 to 65,535 px are the format's, but libjpeg, and so Pillow, opens none above 65,500.
 
     Args:
         img: Image of quantised coefficients, with nothing pending.

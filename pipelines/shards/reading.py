@@ -190,6 +190,8 @@ def _cached(url: str) -> str:
 def _members(stream: IO[bytes], mode: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     with tarfile.open(fileobj=stream, mode=mode, tarinfo=StrictInfo, bufsize=_AT_ONCE) as tar:
         for member in tar:
+            if member.issparse():  # a few bytes could stand for any number of zeros
+                raise tarfile.ReadError(f"expected files that are whole, got the sparse file {member.name}")
             if member.isreg() and not META.match(member.name):
                 yield tar, member
             tar.members = []  # type: ignore[attr-defined]  # or it keeps them all

@@ -152,6 +152,17 @@ def test_a_picture_that_claims_any_size(tmp_path):
         list(read_samples(str(tmp_path / "huge.tar")))
 
 
+def test_a_sparse_picture(tmp_path):
+    info = tarfile.TarInfo("a.jpg")
+    sparse = {"major": "1", "minor": "0", "realsize": str(1 << 20), "name": info.name}
+    info.pax_headers = {f"GNU.sparse.{field}": value for field, value in sparse.items()}
+    info.size = 512
+    member = info.tobuf(tarfile.PAX_FORMAT) + b"1\n0\n0\n".ljust(512, b"\0")  # a map of no data: 1 MB of zeros
+    (tmp_path / "sparse.tar").write_bytes(member + bytes(1024))
+    with pytest.raises(SampleError, match=r"sparse\.tar: .*expected files that are whole, got the sparse file a\.jpg"):
+        list(read_samples(str(tmp_path / "sparse.tar")))
+
+
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["extended", "name"])
 def test_a_header_that_claims_any_size_takes_no_memory(folder, tmp_path, kind):
     broken = tmp_path / "broken.tar"
