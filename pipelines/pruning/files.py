@@ -83,13 +83,16 @@ def prune_file(job: Job, entry: Entry) -> Outcome:
 
     Raises:
         OSError: If the new file cannot be written.
-        UnreadableError: If the picture cannot be read, and is not to be skipped.
+        UnreadableError: If the picture cannot be read, and is not to be skipped; or if it is the only file, and not a
+            JPEG file.
     """
     done = job.done(entry)
     if done is not None:
         return done
     outcome = Outcome()
     if entry.kind == "other":
+        if job.places.single:
+            raise _no_jpeg(entry.path)
         size_bytes = os.stat(entry.path).st_size
         outcome.add_kept(entry.label, size_bytes, jpeg=False)
         return job.note(entry, outcome) if job.places.in_place else job.write(entry, _copy_of(entry.path, outcome))
@@ -102,6 +105,8 @@ def prune_file(job: Job, entry: Entry) -> Outcome:
         outcome.add_skipped(str(entry.path), entry.label, reason(error))
         return job.note(entry, outcome)
     if isinstance(pruned, Kept):
+        if job.places.single and not pruned.jpeg:
+            raise _no_jpeg(entry.path)
         outcome.add_kept(entry.label, len(data), jpeg=pruned.jpeg)
         if job.places.in_place:
             return job.note(entry, outcome)
@@ -109,6 +114,12 @@ def prune_file(job: Job, entry: Entry) -> Outcome:
         outcome.add_pruned(entry.name, entry.label, len(data), len(pruned.data), pruned.psnr_db)
         data = pruned.data
     return job.write(entry, _bytes(data, outcome))
+
+
+def _no_jpeg(path: Path) -> UnreadableError:
+    return UnreadableError(
+        f"{path}: expected a JPEG file, got another, as only files in a folder may be (they are copied)"
+    )
 
 
 def _bytes(data: bytes, outcome: Outcome) -> Callable[[IO[bytes]], Outcome]:

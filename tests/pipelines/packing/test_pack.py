@@ -195,7 +195,11 @@ def test_finished_shards_that_were_damaged_since_are_made_again(monkeypatch, mix
     assert contents(output) == contents(mixed_set)
 
 
-@pytest.mark.parametrize("changes", [{"quality": 81}, {"seed": 1}, {"channels": "48"}, {"shard_images": 4}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [{"quality": 81}, {"seed": 1}, {"channels": "48"}, {"shard_images": 4}, {"on_bad_image": "skip"}],
+    ids=str,
+)
 def test_does_not_go_on_with_other_options(monkeypatch, pack_options, tmp_path, changes):
     output = tmp_path / "packed"
     interrupted(monkeypatch, pack_options(output, threads=1), after=4)

@@ -111,6 +111,13 @@ def test_a_file_goes_to_a_file(source, tmp_path, prune):
     assert report.total.bytes_after == (tmp_path / "b.jpg").stat().st_size
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "photos/dog/real.png", "photos/dog/a PNG.jpg"])
+def test_a_file_alone_must_be_a_jpeg_file(source, tmp_path, prune, name):
+    with pytest.raises(ValueError, match=f"{name}: expected a JPEG file, got another"):
+        prune(source / name, tmp_path / "pruned.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_in_place(copy, prune):
     picture = copy / "photos/cat/a.jpg"
     before = fl.read_dct(picture.read_bytes())
