@@ -172,7 +172,7 @@ def test_files_that_are_not_understood_are_refused_by_name(change, message, tmp_
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "not JSON"), (b"\xff\xd8\xff\xe0", "decode"), (b"[]", "expected an InputSpec"), (b"{", "not JSON")],
+    [(b"", "not JSON"), (b"\xff\xd8\xff\xe0", "no text"), (b"[]", "expected an InputSpec"), (b"{", "not JSON")],
 )
 def test_files_that_are_something_else(content, message, tmp_path):
     path = tmp_path / "photo.jpg"
