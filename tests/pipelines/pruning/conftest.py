@@ -1,12 +1,12 @@
 """A small folder of all kinds of files that a data set may hold, and a way to prune it."""
 
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from folder_contents import contents
 from PIL import Image
 
 from freqlearn.pipelines.pruning.options import PruneOptions
@@ -29,7 +29,7 @@ def source(tmp_path_factory: pytest.TempPathFactory, make_jpeg: Callable[..., by
     root = tmp_path_factory.mktemp("source")
     png = io.BytesIO()
     Image.fromarray(np.arange(768, dtype=np.uint8).reshape(16, 16, 3)).save(png, "PNG")
-    contents = {
+    files = {
         "photos/cat/a.jpg": make_jpeg(50, 70, seed=1, exif=_exif(6)),
         "photos/cat/größe 大.jpg": make_jpeg(33, 41, seed=2, sampling="4:4:4"),
         "photos/dog/b.JPEG": make_jpeg(64, 48, seed=3, progressive=True, optimise=True),
@@ -40,7 +40,7 @@ def source(tmp_path_factory: pytest.TempPathFactory, make_jpeg: Callable[..., by
         "photos/dog/real.png": png.getvalue(),
         "labels.csv": b"file,label\na.jpg,0\n",
     }
-    for name, content in contents.items():
+    for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -64,15 +64,6 @@ def _prune() -> Callable[..., PruneReport]:
         return prune(PruneOptions(source=str(source), output=output, **options))
 
     return run
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    """Every file below a folder: its name and content."""
-    return {
-        os.path.relpath(Path(folder, name), root): Path(folder, name).read_bytes()
-        for folder, _, names in os.walk(root)
-        for name in names
-    }
 
 
 @pytest.fixture(scope="session", name="contents")
