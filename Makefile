@@ -27,7 +27,7 @@ SEED := 0
 
 help:
 	@echo "make demo    plant channels in JPEG files, find them again, train with them (3 to 4 minutes)"
-	@echo "make test    lint, types, tests and fuzzing (about 8 minutes)"
+	@echo "make test    lint, types, tests and fuzzing (about 12 minutes on 2 cores)"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make fuzz    damaged JPEG files, random plans and pictures, under ASan and UBSan; SECONDS=600 SEED=1 for longer and others"
 	@echo "make libfuzzer  the same with clang's libFuzzer, which learns from coverage"
