@@ -113,23 +113,6 @@ class Repacking:
         return DCTImage(Coefficients(layout, "planes", decoded=decoded, path=img.path))
 
 
-def resized_coefficients(
-    img: DCTImage,
-    short_side_px: int,
-    crop_px: int,
-    *,
-    channels: Iterable[int] | None = None,
-    quality: int | None = None,
-    quant_tables: Sequence[NDArray[Any]] | None = None,
-    sampling: PackedSampling = "4:4:4",
-) -> DCTImage:
-    """One photo as `Repacking` packs it, which has the arguments explained; for many photos make that once."""
-    repacking = Repacking(
-        short_side_px, crop_px, channels=channels, quality=quality, quant_tables=quant_tables, sampling=sampling
-    )
-    return repacking(img)
-
-
 def aligned(plan: Plan, short_side_px: int, crop_px: int) -> Plan:
     """A plan with evaluation's resize, and its centre crop extended by whole blocks, on all sides equally.
 

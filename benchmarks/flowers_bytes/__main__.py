@@ -8,31 +8,18 @@ interrupted and started again; several may run at once (with OMP_NUM_THREADS=1 e
 cores it takes hours; `--train-on original` trains on the originals alone and evaluates those on all copies.
 """
 
-import argparse
-import logging
-import os
-import sys
-from pathlib import Path
-
-from benchmarks.flowers.running import Experiment
+from benchmarks.flowers.arguments import begin, parser_for
 from benchmarks.flowers_bytes.copies import TRAINED_ON, copies
 from benchmarks.flowers_bytes.running import correct, is_trained, train_on
 
 
 def main() -> None:
     """Do what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = parser_for(__doc__)
     names = list(dict.fromkeys(copy.name for copy in TRAINED_ON))
     parser.add_argument("--train-on", choices=names, nargs="+", default=names, metavar="COPY", help=", ".join(names))
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--output", type=Path, default=Path("runs") / "flowers")
     options = parser.parse_args()
-    data = os.environ.get("FREQLEARN_DATA")
-    if not data or not (Path(data) / "flowers" / "train").is_dir():
-        sys.exit("set FREQLEARN_DATA to a folder with flowers/train/CLASS and flowers/val/CLASS")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    experiment = Experiment(Path(data) / "flowers", options.output, options.epochs)
+    experiment = begin(options)
     for copy in (*copies("small"), *copies("main")):
         copy.make(experiment)
     for copy in TRAINED_ON:

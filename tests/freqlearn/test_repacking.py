@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 
 import freqlearn as fl
 from freqlearn.quality import quality_tables
-from freqlearn.repacking import Repacking, check_sizes, file_channels, resized_coefficients
+from freqlearn.repacking import Repacking, check_sizes, file_channels
 
 SIZE, RESIZED = 64, 96
 DCT_24 = fl.ChannelSet.square(24)
@@ -203,7 +203,7 @@ def test_given_tables_are_used(make_jpeg):
 
 @pytest.mark.parametrize("quality", [None, 1, 90])
 def test_tables_are_those_of_the_quality(make_jpeg, quality):
-    packed = resized_coefficients(fl.read_dct(make_jpeg(99, 150)), RESIZED, SIZE, quality=quality)
+    packed = Repacking(RESIZED, SIZE, quality=quality)(fl.read_dct(make_jpeg(99, 150)))
     luminance, chrominance = quality_tables(75 if quality is None else quality)
     for table, expected in zip(packed.quant_tables, (luminance, chrominance, chrominance), strict=True):
         np.testing.assert_array_equal(table, expected)
